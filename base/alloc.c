@@ -1,0 +1,39 @@
+/* The allocator over libc's, with a counter for fault injection. */
+#include "base/alloc.h"
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static atomic_long calls;
+static atomic_long fail_at = -1; /* absolute call number */
+
+static int must_fail(void) {
+    long now = atomic_fetch_add(&calls, 1);
+    return now == atomic_load(&fail_at);
+}
+
+void *mem_alloc(size_t bytes) {
+    if (must_fail() || bytes > PTRDIFF_MAX - 64) return NULL;
+    size_t rounded = (bytes + 63) / 64 * 64;
+    void *block = aligned_alloc(64, rounded ? rounded : 64);
+    if (block) memset(block, 0, rounded ? rounded : 64);
+    return block;
+}
+
+/* realloc would lose the alignment. */
+void *mem_resize(void *old, size_t old_bytes, size_t bytes) {
+    void *block = mem_alloc(bytes);
+    if (!block) return NULL;
+    if (old) memcpy(block, old, old_bytes < bytes ? old_bytes : bytes);
+    mem_free(old);
+    return block;
+}
+
+void mem_free(void *block) { free(block); }
+
+void mem_fail_at(long n) {
+    atomic_store(&fail_at, n < 0 ? -1 : atomic_load(&calls) + n);
+}
+
+long mem_calls(void) { return atomic_load(&calls); }

@@ -1,0 +1,36 @@
+/* From plans to callable code. */
+#ifndef TN_CODEGEN_BACKEND_H
+#define TN_CODEGEN_BACKEND_H
+
+#include "base/diag.h"
+#include "base/target.h"
+#include "ir/plan.h"
+#include "tenon_runtime.h"
+
+/* The processor this runs on; or one by LLVM's name ("x86-64-v3").  `native` for NULL.
+ * STATUS_INPUT when LLVM does not know the name. */
+Status target_find(const char *cpu, Target *target);
+
+typedef struct Jit Jit; /* owns the code of the entries that were compiled into it */
+
+typedef struct JitOptions {
+    const Target *target;
+    const char *cache; /* folder of the object cache; NULL: none */
+    int threads;       /* that compile; >= 1 */
+} JitOptions;
+
+/* Compiles the plans' kernels and drivers.  On failure *jit is NULL and `message` (512
+ * bytes) says why. */
+Status jit_new(const JitOptions *options, const Plan *const *plans, uint32_t count, Jit **jit,
+               char *message);
+tn_entry *jit_entry(const Jit *jit, const char *name); /* NULL: no such entry */
+/* One kernel as a bare function over its argument pointers followed by int64_t n. */
+tn_task *jit_kernel(const Jit *jit, const char *kernel_name);
+void jit_free(Jit *jit);
+
+/* Text of what the backend makes of a plan: LLVM IR or assembly. */
+typedef enum EmitLevel { EMIT_LLVM, EMIT_ASM } EmitLevel;
+Status backend_emit(const JitOptions *options, const Plan *plan, EmitLevel level, Text *out,
+                    char *message);
+
+#endif
