@@ -30,10 +30,14 @@ void *mem_resize(void *old, size_t old_bytes, size_t bytes) {
     return block;
 }
 
-void mem_free(void *block) { free(block); }
+void mem_free(void *block) {
+    free(block);
+}
 
 void mem_fail_at(long n) {
     atomic_store(&fail_at, n < 0 ? -1 : atomic_load(&calls) + n);
 }
 
-long mem_calls(void) { return atomic_load(&calls); }
+long mem_calls(void) {
+    return atomic_load(&calls);
+}

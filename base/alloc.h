@@ -1,11 +1,11 @@
-/* The one fallible allocator.  Every heap byte of ours comes from here, so that a test can
- * make any of its calls fail. */
+/* The one fallible allocator.  Every heap byte of ours comes from here, so that a test
+ * can make any of its calls fail. */
 #ifndef TN_BASE_ALLOC_H
 #define TN_BASE_ALLOC_H
 
 #include <stddef.h>
 
-void *mem_alloc(size_t bytes);              /* zeroed, 64-byte aligned; NULL when memory ends */
+void *mem_alloc(size_t bytes); /* zeroed, 64-byte aligned; NULL when memory ends */
 void *mem_resize(void *old, size_t old_bytes, size_t bytes); /* old stays valid on NULL */
 void mem_free(void *block);
 

@@ -14,7 +14,9 @@ struct ArenaBlock {
 
 #define BLOCK_BYTES ((size_t)64 << 10)
 
-void arena_init(Arena *arena, Guard *guard) { *arena = (Arena){NULL, 0, guard}; }
+void arena_init(Arena *arena, Guard *guard) {
+    *arena = (Arena){NULL, 0, guard};
+}
 
 void arena_free(Arena *arena) {
     arena_release(arena, (ArenaMark){NULL, 0});
@@ -27,7 +29,8 @@ static void arena_grow(Arena *arena, size_t bytes) {
     if (capacity < bytes) capacity = bytes;
     ArenaBlock *block = mem_alloc(sizeof *block + capacity);
     if (!block)
-        guard_raise(arena->guard, STATUS_MEMORY, "out of memory (%zu bytes wanted)", bytes);
+        guard_raise(arena->guard, STATUS_MEMORY, "out of memory (%zu bytes wanted)",
+                    bytes);
     block->older = arena->head;
     block->capacity = capacity;
     arena->head = block;
@@ -36,7 +39,8 @@ static void arena_grow(Arena *arena, size_t bytes) {
 
 void *arena_alloc(Arena *arena, size_t bytes) {
     if (bytes > PTRDIFF_MAX - 4096)
-        guard_raise(arena->guard, STATUS_MEMORY, "out of memory (%zu bytes wanted)", bytes);
+        guard_raise(arena->guard, STATUS_MEMORY, "out of memory (%zu bytes wanted)",
+                    bytes);
     size_t rounded = (bytes + 15) & ~(size_t)15;
     if (!rounded) rounded = 16;
     if (!arena->head || arena->head->capacity - arena->used < rounded)
@@ -71,7 +75,9 @@ char *arena_print(Arena *arena, const char *format, ...) {
     return at;
 }
 
-ArenaMark arena_mark(const Arena *arena) { return (ArenaMark){arena->head, arena->used}; }
+ArenaMark arena_mark(const Arena *arena) {
+    return (ArenaMark){arena->head, arena->used};
+}
 
 void arena_release(Arena *arena, ArenaMark mark) {
     while (arena->head != mark.head) {

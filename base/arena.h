@@ -35,7 +35,7 @@ void arena_release(Arena *arena, ArenaMark mark); /* frees all that came after t
 _Noreturn void bug(Arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-#define arena_new(arena, T) ((T *)arena_alloc((arena), sizeof(T)))
+#define arena_new(arena, T)      ((T *)arena_alloc((arena), sizeof(T)))
 #define arena_array(arena, T, n) ((T *)arena_alloc((arena), sizeof(T) * (size_t)(n)))
 
 #endif

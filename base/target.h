@@ -6,13 +6,15 @@
 #include <stdint.h>
 
 typedef struct Target {
-    char cpu[64];        /* LLVM's name: "znver3", "x86-64-v3" */
-    char features[1024]; /* LLVM's feature string, "+avx2,+fma,..." */
+    char cpu[64];          /* LLVM's name: "znver3", "x86-64-v3" */
+    char features[1024];   /* LLVM's feature string, "+avx2,+fma,..." */
     uint32_t vector_bytes; /* of the widest vectors we use: 16, 32 or 64 */
     uint32_t registers;    /* vector registers: 16 or 32 */
     uint32_t l1_bytes, l2_bytes;
 } Target;
 
-static inline uint32_t target_lanes(const Target *t) { return t->vector_bytes / 4; } /* f32 */
+static inline uint32_t target_lanes(const Target *t) {
+    return t->vector_bytes / 4;
+} /* f32 */
 
 #endif

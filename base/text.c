@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-void text_init(Text *text, Arena *arena) { *text = (Text){.arena = arena, .at = ""}; }
+void text_init(Text *text, Arena *arena) {
+    *text = (Text){.arena = arena, .at = ""};
+}
 
 static void text_reserve(Text *text, size_t more) {
     if (text->capacity && text->length + more + 1 <= text->capacity) return;
@@ -21,7 +23,9 @@ void text_add(Text *text, const char *bytes, size_t length) {
     text->at[text->length] = 0;
 }
 
-void text_puts(Text *text, const char *string) { text_add(text, string, strlen(string)); }
+void text_puts(Text *text, const char *string) {
+    text_add(text, string, strlen(string));
+}
 
 void text_printf(Text *text, const char *format, ...) {
     va_list args;

@@ -18,7 +18,7 @@
         if ((v)->count == (v)->capacity) {                                               \
             uint32_t cap_ = (v)->capacity ? 2 * (v)->capacity : 8;                       \
             void *new_ = arena_alloc((arena), sizeof *(v)->at * cap_);                   \
-            if ((v)->count) memcpy(new_, (v)->at, sizeof *(v)->at * (v)->count);         \
+            if ((v)->count) memcpy(new_, (v)->at, sizeof *(v)->at *(v)->count);          \
             (v)->at = new_;                                                              \
             (v)->capacity = cap_;                                                        \
         }                                                                                \

@@ -21,8 +21,8 @@ typedef struct JitOptions {
 
 /* Compiles the plans' kernels and drivers.  On failure *jit is NULL and `message` (512
  * bytes) says why. */
-Status jit_new(const JitOptions *options, const Plan *const *plans, uint32_t count, Jit **jit,
-               char *message);
+Status jit_new(const JitOptions *options, const Plan *const *plans, uint32_t count,
+               Jit **jit, char *message);
 tn_entry *jit_entry(const Jit *jit, const char *name); /* NULL: no such entry */
 /* One kernel as a bare function over its argument pointers followed by int64_t n. */
 tn_task *jit_kernel(const Jit *jit, const char *kernel_name);
@@ -30,7 +30,7 @@ void jit_free(Jit *jit);
 
 /* Text of what the backend makes of a plan: LLVM IR or assembly. */
 typedef enum EmitLevel { EMIT_LLVM, EMIT_ASM } EmitLevel;
-Status backend_emit(const JitOptions *options, const Plan *plan, EmitLevel level, Text *out,
-                    char *message);
+Status backend_emit(const JitOptions *options, const Plan *plan, EmitLevel level,
+                    Text *out, char *message);
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "ir/graph.h"
 
-/* What a data set looks like; the caller looks it up when a train block or an entry needs it. */
+/* What a data set looks like; the caller looks it up when a train block or an entry needs
+ * it. */
 typedef struct DataField {
     const char *name; /* "x", "y" */
     Elem elem;        /* as in memory; u8 images become f32 in [0, 1] inside the entry */
@@ -19,16 +20,17 @@ typedef struct DataInfo {
 
 /* data = fashion_mnist(batch = 300, validate = 5000), idx("a.gz", "b.gz", ...), ... */
 typedef struct DataSpec {
-    const char *kind;         /* "fashion_mnist", "mnist", "cifar10", "idx", "npy", "npz", ... */
+    const char *kind; /* "fashion_mnist", "mnist", "cifar10", "idx", "npy", "npz", ... */
     uint32_t paths;
-    const char *const *path;  /* string arguments, in order */
+    const char *const *path; /* string arguments, in order */
     int64_t batch, validate;
     Span span;
 } DataSpec;
 
 typedef struct DataLookup {
     void *context;
-    /* false: `message` (512 bytes) says why, and the frontend reports it at the spec's span. */
+    /* false: `message` (512 bytes) says why, and the frontend reports it at the spec's
+     * span. */
     bool (*find)(void *context, const DataSpec *spec, DataInfo *info, char *message);
 } DataLookup;
 
@@ -46,8 +48,8 @@ typedef struct TrainBlock {
     DataSpec data;
     DataInfo info;
     int64_t epochs;
-    Func *init;  /* seed: i32[] (input) -> every slot of the state block */
-    Func *step;  /* state ports, fields -> state ports (aliased), loss: f32[] */
+    Func *init; /* seed: i32[] (input) -> every slot of the state block */
+    Func *step; /* state ports, fields -> state ports (aliased), loss: f32[] */
     uint32_t reports;
     const Report *report; /* the loss over held-out data first */
 } TrainBlock;
@@ -61,13 +63,13 @@ typedef struct Entry {
 typedef struct Binding {
     const char *name; /* "N" */
     int64_t value;
-    bool is_max;      /* run-time dimension with this maximum */
+    bool is_max; /* run-time dimension with this maximum */
 } Binding;
 
 typedef struct ProgramOptions {
     uint32_t bindings;
-    const Binding *binding;   /* of dimensions that stay open in the file */
-    uint32_t settings;        /* --set epochs=3: name and source text of a train block's field */
+    const Binding *binding; /* of dimensions that stay open in the file */
+    uint32_t settings; /* --set epochs=3: name and source text of a train block's field */
     const char *const (*setting)[2];
     const DataLookup *lookup; /* NULL: train blocks are checked but not elaborated */
 } ProgramOptions;
@@ -83,10 +85,13 @@ typedef struct Program {
  * Parses and checks the file at `path` and the files it uses, every function and net once
  * with rigid dimensions.  All mistakes go to `diag`.  NULL when there are errors.
  */
-Program *program_load(Arena *arena, Diag *diag, const char *path, const ProgramOptions *options);
+Program *program_load(Arena *arena, Diag *diag, const char *path,
+                      const ProgramOptions *options);
 
-/* Elaborates on demand: an entry by name (NULL: unknown or wrong, see diag), or a block. */
+/* Elaborates on demand: an entry by name (NULL: unknown or wrong, see diag), or a block.
+ */
 const Entry *program_entry(Program *program, const char *name);
-const TrainBlock *program_train(Program *program, const char *name); /* NULL name: the first */
+const TrainBlock *program_train(Program *program,
+                                const char *name); /* NULL name: the first */
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * tenon_runtime.h: the calling convention of compiled entries, and the thread pool that may
- * serve them.  C99 and C++.  Every compiled object works without this pool: any parallel-for
- * fits into tn_parallel, and NULL means the calling thread.
+ * tenon_runtime.h: the calling convention of compiled entries, and the thread pool that
+ * may serve them.  C99 and C++.  Every compiled object works without this pool: any
+ * parallel-for fits into tn_parallel, and NULL means the calling thread.
  */
 #ifndef TENON_RUNTIME_H
 #define TENON_RUNTIME_H
@@ -39,15 +39,17 @@ typedef struct tn_parallel {
 
 /*
  * A compiled entry.  `state` and `work` are 64-byte aligned blocks of the sizes that the
- * object states; `in` points to the input pointers in order, followed by int64_t n where the
- * entry has a run-time dimension; `out` to the output pointers.  One call uses one work block.
+ * object states; `in` points to the input pointers in order, followed by int64_t n where
+ * the entry has a run-time dimension; `out` to the output pointers.  One call uses one
+ * work block.
  */
 typedef int tn_entry(void *state, void *work, const void *in, const void *out,
                      const tn_parallel *parallel);
 
 /* A fork-join pool: static ranges, a bounded spin, then sleep. */
 typedef struct tn_pool tn_pool;
-tn_pool *tn_pool_new(int threads); /* counts the caller; NULL when memory or threads end */
+tn_pool *
+tn_pool_new(int threads); /* counts the caller; NULL when memory or threads end */
 void tn_pool_free(tn_pool *pool);
 tn_parallel tn_pool_parallel(tn_pool *pool);
 int tn_pool_threads(const tn_pool *pool);

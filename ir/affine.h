@@ -27,6 +27,7 @@ typedef struct AffineMap {
 
 void affine_print(const AffineMap *map, Text *out);
 bool affine_equal(const AffineMap *a, const AffineMap *b);
-bool affine_is_axis(const Affine *form, uint32_t *axis); /* exactly one axis, coefficient 1 */
+bool affine_is_axis(const Affine *form,
+                    uint32_t *axis); /* exactly one axis, coefficient 1 */
 
 #endif

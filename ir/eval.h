@@ -4,7 +4,8 @@
 
 #include "ir/graph.h"
 
-/* A dense row-major array; every element type is held as double (f32 values unrounded). */
+/* A dense row-major array; every element type is held as double (f32 values unrounded).
+ */
 typedef struct Array {
     Elem elem;
     uint32_t rank;
@@ -16,12 +17,11 @@ int64_t array_count(const Array *array);
 Array array_new(Arena *arena, Elem elem, uint32_t rank, const int64_t *dim);
 
 /*
- * Runs `func` on `args` (one per parameter).  `symbols` gives each module symbol its value.
- * `results` receives one array per result, in `arena`.  u8, i32 and bool results wrap or
- * truncate as the machine's do.  Raises at the arena's guard when memory ends.
+ * Runs `func` on `args` (one per parameter).  `symbols` gives each module symbol its
+ * value. `results` receives one array per result, in `arena`.  u8, i32 and bool results
+ * wrap or truncate as the machine's do.  Raises at the arena's guard when memory ends.
  */
 void eval_func(const Func *func, const Array *args, const int64_t *symbols, Arena *arena,
                Array *results);
-
 
 #endif

@@ -1,11 +1,12 @@
 /*
  * The graph IR: SSA values as 32-bit ids into an array, definitions before uses, typed at
- * birth.  A pass writes a new Func beside the old one with a map Val -> Val; nothing mutates.
+ * birth.  A pass writes a new Func beside the old one with a map Val -> Val; nothing
+ * mutates.
  *
  *     module
  *     func @loss(%x: f32[N, 4], %w: f32[4, 2]) -> (%3) {
- *       %2 = contract %x, %w {dims = [N, 2, 4], a = [d0, d2], b = [d2, d1], out = [d0, d1]} : f32[N, 2]
- *       %3 = sum %2 {axes = [0, 1]} : f32[]
+ *       %2 = contract %x, %w {dims = [N, 2, 4], a = [d0, d2], b = [d2, d1], out = [d0,
+ * d1]} : f32[N, 2] %3 = sum %2 {axes = [0, 1]} : f32[]
  *     }
  */
 #ifndef TN_IR_GRAPH_H
@@ -27,7 +28,12 @@ typedef enum Op {
 } Op;
 
 typedef enum OpClass {
-    CLASS_SOURCE, CLASS_ELEMWISE, CLASS_MOVE, CLASS_INDEX, CLASS_REDUCE, CLASS_CONTRACT,
+    CLASS_SOURCE,
+    CLASS_ELEMWISE,
+    CLASS_MOVE,
+    CLASS_INDEX,
+    CLASS_REDUCE,
+    CLASS_CONTRACT,
     CLASS_CONTROL
 } OpClass;
 
@@ -49,8 +55,13 @@ typedef enum AttrKey {
 } AttrKey;
 
 typedef enum AttrKind {
-    ATTR_KIND_INT, ATTR_KIND_ELEM, ATTR_KIND_INTS, ATTR_KIND_DIMS, ATTR_KIND_REALS,
-    ATTR_KIND_MAP, ATTR_KIND_FUNC
+    ATTR_KIND_INT,
+    ATTR_KIND_ELEM,
+    ATTR_KIND_INTS,
+    ATTR_KIND_DIMS,
+    ATTR_KIND_REALS,
+    ATTR_KIND_MAP,
+    ATTR_KIND_FUNC
 } AttrKind;
 typedef struct AttrInfo {
     const char *name;
@@ -78,7 +89,7 @@ typedef struct Node {
     const Val *arg;   /* [args] */
     const Attr *attr; /* [attrs], sorted by key */
     Type type;
-    Span span;        /* kept through every pass */
+    Span span; /* kept through every pass */
 } Node;
 
 /* What a parameter or result of an entry is to its caller. */
@@ -108,11 +119,11 @@ struct Func {
     Module *module;
     const char *name;
     FuncKind kind;
-    VEC(Node) nodes;    /* the first `params.count` nodes are the OP_param in order */
+    VEC(Node) nodes; /* the first `params.count` nodes are the OP_param in order */
     VEC(Port) params;
     VEC(Val) results;
-    VEC(Port) outputs;  /* [results.count]; only names and roles for bodies and groups */
-    void *schedule;     /* of a group, set by `schedule`: struct Schedule in passes/ */
+    VEC(Port) outputs; /* [results.count]; only names and roles for bodies and groups */
+    void *schedule;    /* of a group, set by `schedule`: struct Schedule in passes/ */
 };
 
 struct Module {
@@ -132,20 +143,27 @@ void func_result(Func *func, const char *name, Role role, Val value, int32_t ali
 
 /*
  * Append a node; its type comes from the op's type rule.  Operands and attributes are
- * copied.  Where the rule refuses, it reports an error at `span` through the module's Diag
- * (both shapes, the dimension) and graph_emit returns NO_VAL; in a pass that is a bug.
+ * copied.  Where the rule refuses, it reports an error at `span` through the module's
+ * Diag (both shapes, the dimension) and graph_emit returns NO_VAL; in a pass that is a
+ * bug.
  */
 Val graph_emit(Func *func, Op op, const Val *arg, uint32_t args, const Attr *attr,
                uint32_t attrs, Span span);
 /* The same op and attributes as `node`, other operands. */
 Val graph_emit_like(Func *func, const Node *node, const Val *arg);
 
-static inline const Node *graph_node(const Func *f, Val v) { return &f->nodes.at[v]; }
-static inline const Type *graph_type(const Func *f, Val v) { return &f->nodes.at[v].type; }
+static inline const Node *graph_node(const Func *f, Val v) {
+    return &f->nodes.at[v];
+}
+static inline const Type *graph_type(const Func *f, Val v) {
+    return &f->nodes.at[v].type;
+}
 
 const Attr *node_attr(const Node *node, AttrKey key); /* NULL when absent */
 int64_t node_int(const Node *node, AttrKey key, int64_t otherwise);
-static inline Attr attr_int(AttrKey key, int64_t i) { return (Attr){key, 0, {.i = i}}; }
+static inline Attr attr_int(AttrKey key, int64_t i) {
+    return (Attr){key, 0, {.i = i}};
+}
 Attr attr_ints(AttrKey key, const int64_t *ints, uint32_t count); /* INTS and DIMS */
 Attr attr_reals(AttrKey key, const double *reals, uint32_t count);
 Attr attr_map(AttrKey key, const AffineMap *map);
@@ -162,9 +180,10 @@ typedef struct Rewrite {
     Func *from, *to;
     Val *map; /* [from->nodes.count] */
 } Rewrite;
-Rewrite rewrite_begin(Func *func, Arena *scratch);      /* parameters are mapped already */
-Val rewrite_copy(Rewrite *rewrite, Val value);          /* node as it is, operands mapped */
-void rewrite_finish(Rewrite *rewrite);                  /* results mapped; `from` takes the nodes of `to` */
+Rewrite rewrite_begin(Func *func, Arena *scratch); /* parameters are mapped already */
+Val rewrite_copy(Rewrite *rewrite, Val value);     /* node as it is, operands mapped */
+void rewrite_finish(
+    Rewrite *rewrite); /* results mapped; `from` takes the nodes of `to` */
 
 /* print.c, parse.c: text; parse(print(m)) prints the same. */
 void graph_print(const Module *module, Text *out);

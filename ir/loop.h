@@ -46,11 +46,11 @@ typedef struct Var {
 } Var;
 
 typedef enum ExprKind {
-    EXPR_INT,    /* index constant */
-    EXPR_NUM,    /* constant of elem, repeated over lanes */
+    EXPR_INT, /* index constant */
+    EXPR_NUM, /* constant of elem, repeated over lanes */
     EXPR_VAR,
-    EXPR_SCALAR, /* a row of scalar.def, lane by lane; on indices: add sub mul div mod min max
-                    lt le eq ge gt ne and or (div, mod: of nonnegative by positive) */
+    EXPR_SCALAR, /* a row of scalar.def, lane by lane; on indices: add sub mul div mod min
+                    max lt le eq ge gt ne and or (div, mod: of nonnegative by positive) */
     EXPR_FMA,    /* arg0 * arg1 + arg2, rounded once */
     EXPR_SELECT, /* arg0: bool of the same lanes or one lane; arg1, arg2 */
     EXPR_CAST,   /* to elem; from an index too (to i32 or f32); bool <-> numbers */
@@ -61,8 +61,8 @@ typedef enum ExprKind {
     EXPR_SPLAT,  /* one lane to lanes */
     EXPR_RAMP,   /* i32 lanes: arg0 (index), arg0 + 1, ... */
     EXPR_REDUCE, /* add, max, min or or over the lanes of arg0, in a fixed tree */
-    EXPR_BITS,   /* Philox: `word` (0..3) of the block with counter arg0..arg3, key arg4 (all
-                    i32 of the same lanes), as uniform f32 in [0, 1) */
+    EXPR_BITS,   /* Philox: `word` (0..3) of the block with counter arg0..arg3, key arg4
+                    (all   i32 of the same lanes), as uniform f32 in [0, 1) */
 } ExprKind;
 
 struct Expr {
@@ -70,32 +70,39 @@ struct Expr {
     bool is_index;
     Elem elem;
     uint32_t lanes;
-    Op op;            /* SCALAR, REDUCE */
+    Op op; /* SCALAR, REDUCE */
     uint32_t args, word;
     const Expr *arg[5];
-    int64_t i;        /* INT; LOAD: stride in elements */
+    int64_t i; /* INT; LOAD: stride in elements */
     double num;
     const Var *var;
     const Buffer *buffer;
 };
 
 typedef enum StmtKind {
-    STMT_BLOCK, STMT_FOR, STMT_LET, STMT_SET, STMT_STORE, STMT_LOCAL, STMT_VIEW, STMT_IF,
+    STMT_BLOCK,
+    STMT_FOR,
+    STMT_LET,
+    STMT_SET,
+    STMT_STORE,
+    STMT_LOCAL,
+    STMT_VIEW,
+    STMT_IF,
     STMT_PREFETCH
 } StmtKind;
 
 struct Stmt {
     StmtKind kind;
-    uint32_t count;            /* BLOCK */
-    const Stmt *const *at;     /* BLOCK */
-    const Var *var;            /* FOR, LET, SET (LET of a mutable variable gives its start) */
+    uint32_t count;        /* BLOCK */
+    const Stmt *const *at; /* BLOCK */
+    const Var *var;        /* FOR, LET, SET (LET of a mutable variable gives its start) */
     const Expr *begin, *end;   /* FOR: index; end exclusive */
     int64_t step;              /* FOR: > 0 */
     uint32_t unroll;           /* FOR: copies of the body an iteration; 0, 1: none */
     const Stmt *body, *other;  /* FOR; IF: then, else (may be NULL) */
     const Buffer *buffer;      /* STORE, LOCAL, VIEW (the one defined), PREFETCH */
-    const Expr *index, *value; /* STORE, PREFETCH: index; LET, SET, STORE: value; IF: condition
-                                  in value */
+    const Expr *index, *value; /* STORE, PREFETCH: index; LET, SET, STORE: value; IF:
+                                  condition in value */
     const Expr *active;        /* STORE: lanes >= active are not written; NULL: all are */
     int64_t stride;            /* STORE: elements between lanes */
     /* VIEW: buffer = value is true ? base + index : base2 + index2; value NULL: first. */
@@ -105,12 +112,12 @@ struct Stmt {
 
 typedef struct Kernel {
     const char *name;
-    VEC(Buffer *) args;      /* BUFFER_ARG, by index */
-    const Var *task;         /* number of the task */
-    const Var *n;            /* value of the run-time dimension; 0 where there is none */
-    const Expr *tasks;       /* number of tasks; may use n */
-    const Stmt *body;        /* of one task */
-    double flop, bytes;      /* executed an N of one, for reports */
+    VEC(Buffer *) args; /* BUFFER_ARG, by index */
+    const Var *task;    /* number of the task */
+    const Var *n;       /* value of the run-time dimension; 0 where there is none */
+    const Expr *tasks;  /* number of tasks; may use n */
+    const Stmt *body;   /* of one task */
+    double flop, bytes; /* executed an N of one, for reports */
 } Kernel;
 
 /* Constructors: fold constants and unit operations, check types (a mismatch is a bug). */
@@ -118,18 +125,21 @@ typedef struct Kernel {
 const Expr *expr_int(Arena *a, int64_t i);
 const Expr *expr_num(Arena *a, Elem elem, uint32_t lanes, double num);
 const Expr *expr_var(Arena *a, const Var *var);
-const Expr *expr_scalar(Arena *a, Op op, const Expr *x, const Expr *y); /* y NULL: unary; splats a 1-lane side */
+const Expr *expr_scalar(Arena *a, Op op, const Expr *x,
+                        const Expr *y); /* y NULL: unary; splats a 1-lane side */
 const Expr *expr_fma(Arena *a, const Expr *x, const Expr *y, const Expr *z);
 const Expr *expr_select(Arena *a, const Expr *condition, const Expr *x, const Expr *y);
 const Expr *expr_cast(Arena *a, const Expr *x, Elem elem);
 const Expr *expr_index(Arena *a, const Expr *x);
 const Expr *expr_load(Arena *a, const Buffer *b, const Expr *index, uint32_t lanes,
                       int64_t stride, const Expr *active);
-const Expr *expr_gather(Arena *a, const Buffer *b, const Expr *index, const Expr *offsets);
+const Expr *expr_gather(Arena *a, const Buffer *b, const Expr *index,
+                        const Expr *offsets);
 const Expr *expr_splat(Arena *a, const Expr *x, uint32_t lanes);
 const Expr *expr_ramp(Arena *a, const Expr *first, uint32_t lanes);
 const Expr *expr_reduce(Arena *a, Op op, const Expr *x);
-const Expr *expr_bits(Arena *a, const Expr *const counter[4], const Expr *key, uint32_t word);
+const Expr *expr_bits(Arena *a, const Expr *const counter[4], const Expr *key,
+                      uint32_t word);
 /* Shorthands on indices. */
 const Expr *expr_add(Arena *a, const Expr *x, const Expr *y);
 const Expr *expr_mul(Arena *a, const Expr *x, int64_t factor);
@@ -138,7 +148,8 @@ Var *var_index(Arena *a, const char *name);
 Var *var_new(Arena *a, const char *name, Elem elem, uint32_t lanes, bool mutable);
 Buffer *buffer_arg(Kernel *kernel, Arena *a, const char *name, Elem elem, bool written);
 Buffer *buffer_local(Arena *a, const char *name, Elem elem, int64_t count);
-Buffer *buffer_table(Arena *a, const char *name, Elem elem, const void *data, int64_t count);
+Buffer *buffer_table(Arena *a, const char *name, Elem elem, const void *data,
+                     int64_t count);
 Buffer *buffer_view(Arena *a, const char *name, Elem elem);
 
 /* A statement list being built. */
@@ -148,15 +159,17 @@ typedef struct Block {
 } Block;
 Block block_new(Arena *a);
 const Stmt *block_end(Block *block);
-const Expr *block_let(Block *b, const char *name, const Expr *value); /* returns the variable */
+const Expr *block_let(Block *b, const char *name,
+                      const Expr *value); /* returns the variable */
 const Var *block_mutable(Block *b, const char *name, const Expr *start);
 void block_set(Block *b, const Var *var, const Expr *value);
 void block_store(Block *b, const Buffer *buffer, const Expr *index, const Expr *value,
                  int64_t stride, const Expr *active);
 void block_local(Block *b, const Buffer *buffer);
 void block_view(Block *b, const Buffer *view, const Buffer *base, const Expr *index);
-void block_view_if(Block *b, const Buffer *view, const Expr *condition, const Buffer *base,
-                   const Expr *index, const Buffer *base2, const Expr *index2);
+void block_view_if(Block *b, const Buffer *view, const Expr *condition,
+                   const Buffer *base, const Expr *index, const Buffer *base2,
+                   const Expr *index2);
 void block_for(Block *b, const Var *var, const Expr *begin, const Expr *end, int64_t step,
                uint32_t unroll, const Stmt *body);
 void block_if(Block *b, const Expr *condition, const Stmt *then, const Stmt *other);
@@ -171,7 +184,7 @@ const char *loop_verify(const Kernel *kernel, Arena *scratch); /* NULL when righ
 
 /* A place for reading and checking kernels without a backend: runs one task range, in the
  * elements' own types (f32 in float).  `args` are the buffers' memory. */
-void loop_eval(const Kernel *kernel, void *const *args, int64_t n, int64_t begin, int64_t end,
-               Arena *scratch);
+void loop_eval(const Kernel *kernel, void *const *args, int64_t n, int64_t begin,
+               int64_t end, Arena *scratch);
 
 #endif

@@ -1,5 +1,5 @@
-/* The plan of an entry: which kernels run in which order on which memory.  Codegen turns it
- * into one driver function with the object ABI of tenon_runtime.h. */
+/* The plan of an entry: which kernels run in which order on which memory.  Codegen turns
+ * it into one driver function with the object ABI of tenon_runtime.h. */
 #ifndef TN_IR_PLAN_H
 #define TN_IR_PLAN_H
 
@@ -25,8 +25,8 @@ typedef struct Place {
 typedef enum StepKind {
     STEP_LAUNCH, /* run `kernel` over its tasks with `args` */
     STEP_COPY,   /* args[0] <- args[1], bytes = scale * n + offset */
-    STEP_REPEAT, /* `count` times `steps`; before each, the iteration number (i32) is stored
-                    at args[0] */
+    STEP_REPEAT, /* `count` times `steps`; before each, the iteration number (i32) is
+                    stored at args[0] */
 } StepKind;
 
 typedef struct PlanStep PlanStep;
@@ -43,15 +43,15 @@ struct PlanStep {
 };
 
 typedef struct Plan {
-    const char *name;   /* of the entry */
-    const Func *entry;  /* ports: order of in pointers = inputs in order of params; of out
-                           pointers = outputs in order of results */
+    const char *name;  /* of the entry */
+    const Func *entry; /* ports: order of in pointers = inputs in order of params; of out
+                          pointers = outputs in order of results */
     uint32_t steps;
     const PlanStep *step;
-    bool has_n;              /* the in struct ends in int64_t n */
+    bool has_n; /* the in struct ends in int64_t n */
     int64_t n_max;
-    int64_t work_bytes;      /* arena at n_max */
-    int64_t lower_bound;     /* largest sum of bytes alive at once */
+    int64_t work_bytes;  /* arena at n_max */
+    int64_t lower_bound; /* largest sum of bytes alive at once */
     int64_t state_bytes;
 } Plan;
 

@@ -1,4 +1,5 @@
-/* The stages of a module; the verifier holds a module to the one it has reached.  ORDER STAGE */
+/* The stages of a module; the verifier holds a module to the one it has reached.  ORDER
+ * STAGE */
 #ifndef TN_IR_STAGE_H
 #define TN_IR_STAGE_H
 

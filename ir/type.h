@@ -1,4 +1,5 @@
-/* Element types, dimensions and shapes.  Dimensions are constants or interned polynomials. */
+/* Element types, dimensions and shapes.  Dimensions are constants or interned
+ * polynomials. */
 #ifndef TN_IR_TYPE_H
 #define TN_IR_TYPE_H
 
@@ -17,15 +18,15 @@ bool elem_is_float(Elem elem);
 bool elem_parse(const char *name, Elem *elem);
 
 /*
- * A dimension.  Values >= 0 are the extent itself.  A negative value -(i + 1) is entry i of
- * the module's table of polynomials over symbols, with floor divisions as atoms, kept in
- * normal form: equal polynomials have equal codes, so == compares dimensions.
+ * A dimension.  Values >= 0 are the extent itself.  A negative value -(i + 1) is entry i
+ * of the module's table of polynomials over symbols, with floor divisions as atoms, kept
+ * in normal form: equal polynomials have equal codes, so == compares dimensions.
  */
 typedef int64_t Dim;
 
 typedef struct Symbol {
     const char *name; /* "N" */
-    int64_t max;      /* largest value at run time; 0: unknown (rigid, for `check` only) */
+    int64_t max; /* largest value at run time; 0: unknown (rigid, for `check` only) */
 } Symbol;
 
 /* coefficient * product of atoms; an atom is a symbol or a floor division. */
@@ -53,7 +54,8 @@ typedef struct Dims {
     VEC(DimPoly) polys;
 } Dims;
 
-/* Largest extent and element count a tensor may have; beyond it dim_* answer DIM_OVERFLOW. */
+/* Largest extent and element count a tensor may have; beyond it dim_* answer
+ * DIM_OVERFLOW. */
 #define DIM_LIMIT    ((int64_t)1 << 46)
 #define DIM_OVERFLOW INT64_MAX
 
@@ -64,13 +66,18 @@ Dim dim_sub(Dims *dims, Dim a, Dim b);
 Dim dim_mul(Dims *dims, Dim a, Dim b);
 Dim dim_floor_div(Dims *dims, Dim a, Dim b); /* exact where it divides evenly */
 bool dim_divides(Dims *dims, Dim a, Dim b, Dim *quotient); /* b * quotient == a exactly */
-static inline bool dim_is_const(Dim d) { return d >= 0; }
+static inline bool dim_is_const(Dim d) {
+    return d >= 0;
+}
 
 /* d == scale * symbol + offset for one symbol; false when it has another form.
  * A constant gives scale 0.  The only form that lowering takes. */
-bool dim_linear(const Dims *dims, Dim d, uint32_t *symbol, int64_t *scale, int64_t *offset);
-int64_t dim_value(const Dims *dims, Dim d, const int64_t *symbol_values); /* by symbol number */
-int64_t dim_max(const Dims *dims, Dim d); /* with every symbol at its max; the planner's size */
+bool dim_linear(const Dims *dims, Dim d, uint32_t *symbol, int64_t *scale,
+                int64_t *offset);
+int64_t dim_value(const Dims *dims, Dim d,
+                  const int64_t *symbol_values); /* by symbol number */
+int64_t dim_max(const Dims *dims,
+                Dim d); /* with every symbol at its max; the planner's size */
 void dim_print(const Dims *dims, Dim d, Text *out);
 
 /* A tensor type, or a tuple of them (several results of a call or repeat). */
@@ -86,7 +93,8 @@ Type type_tensor(Elem elem, uint32_t rank, const Dim *dim);
 Type type_scalar(Elem elem);
 bool type_equal(const Type *a, const Type *b);
 bool type_same_shape(const Type *a, const Type *b);
-Dim type_count(Dims *dims, const Type *type); /* elements; DIM_OVERFLOW beyond the limit */
+Dim type_count(Dims *dims,
+               const Type *type); /* elements; DIM_OVERFLOW beyond the limit */
 void type_print(const Dims *dims, const Type *type, Text *out); /* f32[N, 28, 28, 1] */
 
 #endif

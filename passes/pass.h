@@ -18,8 +18,8 @@ typedef struct PassContext {
 #undef PASS
 #undef STAGE
 
-/* pipeline.c: runs the table on the module up to and including `last` (NULL: all), verifying
- * after each pass. */
+/* pipeline.c: runs the table on the module up to and including `last` (NULL: all),
+ * verifying after each pass. */
 bool pipeline_run(PassContext *cx, Module *module, const char *last);
 
 /* lower.c: the kernels of one scheduled group, in order, and the memory they share. */
@@ -39,11 +39,13 @@ typedef struct Lowered {
 } Lowered;
 void lower_group(Arena *arena, const Target *target, const Func *group, Lowered *out);
 
-/* tidy.c: simplify index arithmetic of a kernel, drop empty loops; returns the new one. */
+/* tidy.c: simplify index arithmetic of a kernel, drop empty loops; returns the new one.
+ */
 Kernel *tidy(Arena *arena, Kernel *kernel);
 
 /* layout.c, plan.c: the state block of a module; the plan of an entry at stage READY. */
 const Layout *layout_state(Arena *arena, const Module *module);
-const Plan *plan_entry(PassContext *cx, Arena *arena, const Func *entry, const Layout *layout);
+const Plan *plan_entry(PassContext *cx, Arena *arena, const Func *entry,
+                       const Layout *layout);
 
 #endif
