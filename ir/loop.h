@@ -13,7 +13,7 @@
 #ifndef TN_IR_LOOP_H
 #define TN_IR_LOOP_H
 
-#include "ir/graph.h"
+#include "ir/scalar.h"
 
 typedef struct Expr Expr;
 typedef struct Stmt Stmt;
@@ -60,7 +60,8 @@ typedef enum ExprKind {
     EXPR_GATHER, /* lanes elements at index arg0 + arg1, arg1: i32 x lanes */
     EXPR_SPLAT,  /* one lane to lanes */
     EXPR_RAMP,   /* i32 lanes: arg0 (index), arg0 + 1, ... */
-    EXPR_REDUCE, /* add, max, min or or over the lanes of arg0, in a fixed tree */
+    EXPR_REDUCE, /* add, max, min or or over the lanes of arg0, in a fixed tree: with h
+                    the larger half, lane i + h joins lane i, until one is left */
     EXPR_BITS,   /* Philox: `word` (0..3) of the block with counter arg0..arg3, key arg4
                     (all   i32 of the same lanes), as uniform f32 in [0, 1) */
 } ExprKind;
@@ -80,7 +81,7 @@ struct Expr {
 };
 
 typedef enum StmtKind {
-    STMT_BLOCK,
+    STMT_BLOCK, /* opens no scope: what it defines is visible after it */
     STMT_FOR,
     STMT_LET,
     STMT_SET,
@@ -140,6 +141,10 @@ const Expr *expr_ramp(Arena *a, const Expr *first, uint32_t lanes);
 const Expr *expr_reduce(Arena *a, Op op, const Expr *x);
 const Expr *expr_bits(Arena *a, const Expr *const counter[4], const Expr *key,
                       uint32_t word);
+bool expr_equal(const Expr *x, const Expr *y); /* the same tree */
+static inline bool expr_is_int(const Expr *x, int64_t i) {
+    return x->kind == EXPR_INT && x->i == i;
+}
 /* Shorthands on indices. */
 const Expr *expr_add(Arena *a, const Expr *x, const Expr *y);
 const Expr *expr_mul(Arena *a, const Expr *x, int64_t factor);
