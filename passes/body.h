@@ -1,0 +1,22 @@
+/* Bodies: the functions that `repeat` runs.  A pass that changes what a body takes or
+ * gives makes a new one and leaves the old; body_collect then tidies the module. */
+#ifndef TN_PASSES_BODY_H
+#define TN_PASSES_BODY_H
+
+#include "ir/graph.h"
+
+/* The function of a repeat or call, NULL for any other node. */
+Func *body_of(const Node *node);
+
+/* A function without ports; it enters the module with the first node that names it. */
+Func *body_new(Module *module, const char *name);
+
+/* A repeat node: carries and invariants follow each other in `arg`. */
+Val body_repeat(Func *func, Func *body, int64_t count, uint32_t carries, const Val *arg,
+                uint32_t args, Span span);
+
+/* Lists the entries and the functions they reach, callees first, and tells equal names
+ * apart. */
+void body_collect(Module *module, Arena *scratch);
+
+#endif
