@@ -123,6 +123,7 @@ struct Func {
     VEC(Port) params;
     VEC(Val) results;
     VEC(Port) outputs; /* [results.count]; only names and roles for bodies and groups */
+    uint32_t nesting;  /* 0, or one more than that of any function it calls or repeats */
     void *schedule;    /* of a group, set by `schedule`: struct Schedule in passes/ */
 };
 
@@ -174,7 +175,7 @@ uint64_t attr_hash(const Attr *a);
 /* users.c: for each value the number of uses, results of the function included. */
 uint32_t *graph_use_counts(const Func *func, Arena *scratch);
 
-/* copy.c: a fresh function with the ports of `old` and no other nodes; and the map a pass
+/* rewrite.c: a fresh function with the ports of `old` and no other nodes; and the map a pass
  * fills while it re-emits nodes, NO_VAL where nothing was written yet. */
 typedef struct Rewrite {
     Func *from, *to;
