@@ -23,6 +23,9 @@ typedef struct JitOptions {
  * bytes) says why. */
 Status jit_new(const JitOptions *options, const Plan *const *plans, uint32_t count,
                Jit **jit, char *message);
+/* The same for kernels that belong to no plan yet. */
+Status jit_new_kernels(const JitOptions *options, const Kernel *const *kernels,
+                       uint32_t count, Jit **jit, char *message);
 tn_entry *jit_entry(const Jit *jit, const char *name); /* NULL: no such entry */
 /* One kernel as a bare function over its argument pointers followed by int64_t n. */
 tn_task *jit_kernel(const Jit *jit, const char *kernel_name);

@@ -1,0 +1,111 @@
+/* Objects into callable code of this process, by ORC's LLJIT. */
+#include "base/alloc.h"
+#include "codegen/llvm/object.h"
+#include <llvm-c/LLJIT.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A name of ours and the symbol that it stands for. */
+typedef struct Alias {
+    const char *name, *symbol;
+} Alias;
+
+struct Jit {
+    Guard guard; /* of the arena, while the jit is made */
+    Arena arena;
+    LLVMOrcLLJITRef lljit;
+    VEC(Alias) kernels;
+    VEC(Alias) entries;
+};
+
+static Status orc_failed(LLVMErrorRef error, char *message) {
+    char *words = LLVMGetErrorMessage(error);
+    snprintf(message, 512, "LLVM's linker: %s", words);
+    LLVMDisposeErrorMessage(words);
+    return STATUS_SYSTEM;
+}
+
+static void add_kernel(Jit *jit, Units *units, const Kernel *kernel) {
+    const char *name = arena_string(&jit->arena, kernel->name, strlen(kernel->name));
+    const char *symbol = units_kernel(&jit->arena, units, kernel);
+    vec_push(&jit->arena, &jit->kernels, (Alias){name, symbol});
+}
+
+/* The objects go to the linker, which looks into them when a symbol is asked for. */
+static Status link_units(Jit *jit, Units *units, char *message) {
+    LLVMErrorRef error = LLVMOrcCreateLLJIT(&jit->lljit, NULL);
+    if (error) return orc_failed(error, message);
+    LLVMOrcJITDylibRef dylib = LLVMOrcLLJITGetMainJITDylib(jit->lljit);
+    for (uint32_t i = 0; i < units->list.count; i++) {
+        LLVMMemoryBufferRef object = units->list.at[i].object;
+        units->list.at[i].object = NULL;
+        error = LLVMOrcLLJITAddObjectFile(jit->lljit, dylib, object);
+        if (error) return orc_failed(error, message);
+    }
+    return STATUS_OK;
+}
+
+static Status build(Jit *jit, const JitOptions *options, Units *units, char *message) {
+    Status status = units_compile(options, units, message);
+    if (status == STATUS_OK) status = link_units(jit, units, message);
+    units_free(units);
+    return status;
+}
+
+static Jit *jit_start(void) {
+    Jit *jit = mem_alloc(sizeof *jit);
+    if (jit) arena_init(&jit->arena, &jit->guard);
+    return jit;
+}
+
+Status jit_new_kernels(const JitOptions *options, const Kernel *const *kernels,
+                       uint32_t count, Jit **out, char *message) {
+    *out = NULL;
+    Jit *jit = jit_start();
+    if (!jit) return STATUS_MEMORY;
+    if (guard_enter(jit->guard)) {
+        Status status = jit->guard.status;
+        snprintf(message, 512, "%s", jit->guard.message);
+        jit_free(jit);
+        return status;
+    }
+    Units units = {0};
+    for (uint32_t i = 0; i < count; i++) add_kernel(jit, &units, kernels[i]);
+    Status status = build(jit, options, &units, message);
+    if (status == STATUS_OK)
+        *out = jit;
+    else
+        jit_free(jit);
+    return status;
+}
+
+static void *jit_address(const Jit *jit, const Alias *alias, uint32_t count,
+                         const char *name) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(alias[i].name, name)) continue;
+        LLVMOrcExecutorAddress address = 0;
+        LLVMErrorRef error = LLVMOrcLLJITLookup(jit->lljit, &address, alias[i].symbol);
+        if (!error) return (void *)(uintptr_t)address;
+        LLVMConsumeError(error);
+        return NULL;
+    }
+    return NULL;
+}
+
+tn_task *jit_kernel(const Jit *jit, const char *kernel_name) {
+    return (tn_task *)jit_address(jit, jit->kernels.at, jit->kernels.count, kernel_name);
+}
+
+tn_entry *jit_entry(const Jit *jit, const char *name) {
+    return (tn_entry *)jit_address(jit, jit->entries.at, jit->entries.count, name);
+}
+
+void jit_free(Jit *jit) {
+    if (!jit) return;
+    if (jit->lljit) {
+        LLVMErrorRef error = LLVMOrcDisposeLLJIT(jit->lljit);
+        if (error) LLVMConsumeError(error);
+    }
+    arena_free(&jit->arena);
+    mem_free(jit);
+}

@@ -1,0 +1,192 @@
+/* Loads, gathers and stores of lanes: contiguous, strided, and cut off at `active`. */
+#include "codegen/llvm/emitter.h"
+
+static Value base_of(Emitter *e, const Buffer *b) {
+    Value base = bindings_get(&e->bound, b);
+    if (!base) bug(e->arena, "buffer %s is used before it is bound", b->name);
+    return base;
+}
+
+static Value lane_const(const Emitter *e, uint32_t lane) {
+    return LLVMConstInt(e->elem[ELEM_i32], lane, false);
+}
+
+static Value load_plain(Emitter *e, Elem elem, uint32_t lanes, Value at) {
+    Value load = LLVMBuildLoad2(e->builder, memory_type(e, elem, lanes), at, "");
+    LLVMSetAlignment(load, elem_bytes(elem));
+    return load;
+}
+
+static void store_plain(Emitter *e, Elem elem, Value value, Value at) {
+    LLVMSetAlignment(LLVMBuildStore(e->builder, value, at), elem_bytes(elem));
+}
+
+/* Booleans are bytes 0 and 1 in memory. */
+static Value from_memory(Emitter *e, Elem elem, Value x) {
+    if (elem != ELEM_bool) return x;
+    return LLVMBuildICmp(e->builder, LLVMIntNE, x, LLVMConstNull(LLVMTypeOf(x)), "");
+}
+
+static Value to_memory(Emitter *e, Elem elem, uint32_t lanes, Value x) {
+    if (elem != ELEM_bool) return x;
+    return LLVMBuildZExt(e->builder, x, memory_type(e, elem, lanes), "");
+}
+
+/* The first `count` lanes of x; or x with zeros after its `count` lanes. */
+static Value resize(Emitter *e, Value x, uint32_t count, uint32_t lanes) {
+    if (count == lanes) return x;
+    if (count == 1) {
+        LLVMTypeRef type = LLVMVectorType(LLVMTypeOf(x), lanes);
+        return LLVMBuildInsertElement(e->builder, LLVMConstNull(type), x,
+                                      lane_const(e, 0), "");
+    }
+    if (lanes == 1) return LLVMBuildExtractElement(e->builder, x, lane_const(e, 0), "");
+    Value *mask = arena_array(e->arena, Value, lanes);
+    for (uint32_t i = 0; i < lanes; i++) mask[i] = lane_const(e, i < count ? i : count);
+    Value zero = LLVMConstNull(LLVMTypeOf(x));
+    return LLVMBuildShuffleVector(e->builder, x, zero, LLVMConstVector(mask, lanes), "");
+}
+
+/* lane < active, for i32 lanes; `active` is any index. */
+static Value mask_of(Emitter *e, Value active, uint32_t lanes) {
+    Value most = index_const(e, lanes);
+    active = intrinsic(e, "llvm.smin", e->i64, (Value[]){active, most}, 2);
+    active = intrinsic(e, "llvm.smax", e->i64, (Value[]){active, index_const(e, 0)}, 2);
+    Value count = LLVMBuildTrunc(e->builder, active, e->elem[ELEM_i32], "");
+    Value *lane = arena_array(e->arena, Value, lanes);
+    for (uint32_t i = 0; i < lanes; i++) lane[i] = lane_const(e, i);
+    Value all = lanes == 1 ? lane[0] : LLVMConstVector(lane, lanes);
+    return LLVMBuildICmp(e->builder, LLVMIntULT, all, splat(e, count, lanes), "");
+}
+
+/* LLVM's masked operations exist for vectors only. */
+static Value load_masked(Emitter *e, const Buffer *b, uint32_t lanes, Value at,
+                         Value mask) {
+    uint32_t width = lanes == 1 ? 2 : lanes;
+    if (lanes == 1) mask = resize(e, mask, 1, 2);
+    LLVMTypeRef type = memory_type(e, b->elem, width), types[] = {type, e->pointer};
+    unsigned id = LLVMLookupIntrinsicID("llvm.masked.load", 16);
+    Value f = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
+    LLVMTypeRef signature = LLVMIntrinsicGetType(e->context, id, types, 2);
+    Value align = lane_const(e, elem_bytes(b->elem));
+    Value args[] = {at, align, mask, LLVMConstNull(type)};
+    Value y = LLVMBuildCall2(e->builder, signature, f, args, 4, "");
+    return resize(e, y, width, lanes);
+}
+
+static void store_masked(Emitter *e, const Buffer *b, uint32_t lanes, Value x, Value at,
+                         Value mask) {
+    uint32_t width = lanes == 1 ? 2 : lanes;
+    if (lanes == 1) mask = resize(e, mask, 1, 2), x = resize(e, x, 1, 2);
+    LLVMTypeRef types[] = {memory_type(e, b->elem, width), e->pointer};
+    unsigned id = LLVMLookupIntrinsicID("llvm.masked.store", 17);
+    Value f = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
+    LLVMTypeRef signature = LLVMIntrinsicGetType(e->context, id, types, 2);
+    Value args[] = {x, at, lane_const(e, elem_bytes(b->elem)), mask};
+    LLVMBuildCall2(e->builder, signature, f, args, 4, "");
+}
+
+/* Addresses of lanes `stride` apart. */
+static Value strided(Emitter *e, const Buffer *b, Value at, uint32_t lanes,
+                     int64_t stride) {
+    Value *offset = arena_array(e->arena, Value, lanes);
+    for (uint32_t i = 0; i < lanes; i++) offset[i] = index_const(e, stride * i);
+    Value all = LLVMConstVector(offset, lanes);
+    return LLVMBuildGEP2(e->builder, memory_type(e, b->elem, 1), at, &all, 1, "");
+}
+
+static Value gather_masked(Emitter *e, const Buffer *b, uint32_t lanes, Value at,
+                           Value mask) {
+    LLVMTypeRef type = memory_type(e, b->elem, lanes), types[] = {type, LLVMTypeOf(at)};
+    unsigned id = LLVMLookupIntrinsicID("llvm.masked.gather", 18);
+    Value f = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
+    LLVMTypeRef signature = LLVMIntrinsicGetType(e->context, id, types, 2);
+    Value align = lane_const(e, elem_bytes(b->elem));
+    Value args[] = {at, align, mask, LLVMConstNull(type)};
+    return LLVMBuildCall2(e->builder, signature, f, args, 4, "");
+}
+
+static void scatter_masked(Emitter *e, const Buffer *b, Value x, Value at, Value mask) {
+    LLVMTypeRef types[] = {LLVMTypeOf(x), LLVMTypeOf(at)};
+    unsigned id = LLVMLookupIntrinsicID("llvm.masked.scatter", 19);
+    Value f = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
+    LLVMTypeRef signature = LLVMIntrinsicGetType(e->context, id, types, 2);
+    Value args[] = {x, at, lane_const(e, elem_bytes(b->elem)), mask};
+    LLVMBuildCall2(e->builder, signature, f, args, 4, "");
+}
+
+/* The first `count` lanes, one element at a time. */
+static Value load_elements(Emitter *e, const Buffer *b, Value at, uint32_t count,
+                           uint32_t lanes, int64_t stride) {
+    Value y = LLVMConstNull(memory_type(e, b->elem, lanes));
+    for (uint32_t i = 0; i < count; i++) {
+        Value one = load_plain(e, b->elem, 1,
+                               address(e, b->elem, at, index_const(e, stride * i)));
+        y = LLVMBuildInsertElement(e->builder, y, one, lane_const(e, i), "");
+    }
+    return y;
+}
+
+/* How many lanes are used, where that is a constant: all of them without `active`. */
+static bool constant_active(const Expr *active, uint32_t lanes, uint32_t *count) {
+    *count = lanes;
+    if (!active) return true;
+    if (active->kind != EXPR_INT) return false;
+    *count = active->i < 0 ? 0 : active->i < lanes ? (uint32_t)active->i : lanes;
+    return true;
+}
+
+static Value load_lanes(Emitter *e, const Expr *x, Value at) {
+    const Expr *active = x->args > 1 ? x->arg[1] : NULL;
+    uint32_t count;
+    if (constant_active(active, x->lanes, &count)) {
+        if (!count) return LLVMConstNull(memory_type(e, x->elem, x->lanes));
+        if (x->lanes > 1 && x->i == 0)
+            return resize(e, splat(e, load_plain(e, x->elem, 1, at), count), count,
+                          x->lanes);
+        if (x->lanes > 1 && x->i != 1)
+            return load_elements(e, x->buffer, at, count, x->lanes, x->i);
+        return resize(e, load_plain(e, x->elem, count, at), count, x->lanes);
+    }
+    Value mask = mask_of(e, expr_emit(e, active), x->lanes);
+    if (x->i == 1 || x->lanes == 1) return load_masked(e, x->buffer, x->lanes, at, mask);
+    return gather_masked(e, x->buffer, x->lanes,
+                         strided(e, x->buffer, at, x->lanes, x->i), mask);
+}
+
+Value load_emit(Emitter *e, const Expr *x) {
+    Value at = address(e, x->elem, base_of(e, x->buffer), expr_emit(e, x->arg[0]));
+    return from_memory(e, x->elem, load_lanes(e, x, at));
+}
+
+Value gather_emit(Emitter *e, const Expr *x) {
+    Value at = address(e, x->elem, base_of(e, x->buffer), expr_emit(e, x->arg[0]));
+    Value offsets = expr_emit(e, x->arg[1]);
+    at = address(e, x->elem, at, offsets);
+    if (x->lanes == 1) return from_memory(e, x->elem, load_plain(e, x->elem, 1, at));
+    Value mask = int_lanes(e, e->elem[ELEM_bool], x->lanes, 1);
+    return from_memory(e, x->elem, gather_masked(e, x->buffer, x->lanes, at, mask));
+}
+
+static void store_elements(Emitter *e, const Stmt *s, Value x, Value at, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        Value one = LLVMBuildExtractElement(e->builder, x, lane_const(e, i), "");
+        Value to = address(e, s->buffer->elem, at, index_const(e, s->stride * i));
+        store_plain(e, s->buffer->elem, one, to);
+    }
+}
+
+void store_emit(Emitter *e, const Stmt *s) {
+    const Buffer *b = s->buffer;
+    uint32_t lanes = s->value->lanes, count;
+    Value x = to_memory(e, b->elem, lanes, expr_emit(e, s->value));
+    Value at = address(e, b->elem, base_of(e, b), expr_emit(e, s->index));
+    if (constant_active(s->active, lanes, &count)) {
+        if (!count) return;
+        if (lanes > 1 && s->stride != 1) return store_elements(e, s, x, at, count);
+        return store_plain(e, b->elem, resize(e, x, lanes, count), at);
+    }
+    Value mask = mask_of(e, expr_emit(e, s->active), lanes);
+    if (s->stride == 1 || lanes == 1) return store_masked(e, b, lanes, x, at, mask);
+    scatter_masked(e, b, x, strided(e, b, at, lanes, s->stride), mask);
+}
