@@ -16,6 +16,9 @@ typedef struct Builder {
 #include "ir/scalar.def"
 #undef SCALAR
 
+/* Any op; the others are made of it. */
+Val build_op(Builder *b, Op op, const Val *arg, uint32_t args, const Attr *attr,
+             uint32_t attrs);
 Val build_scalar(Builder *b, Op op, Val x, Val y);    /* by op; y == NO_VAL for unary */
 Val build_const(Builder *b, Elem elem, double value); /* rank 0 */
 Val build_fill(Builder *b, const Type *like,
