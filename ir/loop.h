@@ -3,10 +3,10 @@
  * Expressions are immutable and typed (element, lanes); indices are 64-bit integers.
  * A kernel is run for a range of tasks; tasks are independent and may run on any thread.
  *
- *     kernel @k0(x: f32*, w: f32*, y: out f32*, N) tasks 4*N {
+ *     kernel @k0(x: f32*, w: f32*, y: out f32*) tasks N*4 {
  *       for i = 0 to 64 step 16 {
- *         let a: f32x16 = load x[task*64 + i]
- *         store y[task*64 + i] = max(a, 0.0)
+ *         let a: f32x16 = x[task*64 + i : 16]
+ *         y[task*64 + i : 16] = max(a, 0.0)
  *       }
  *     }
  */
@@ -191,5 +191,6 @@ const char *loop_verify(const Kernel *kernel, Arena *scratch); /* NULL when righ
  * elements' own types (f32 in float).  `args` are the buffers' memory. */
 void loop_eval(const Kernel *kernel, void *const *args, int64_t n, int64_t begin,
                int64_t end, Arena *scratch);
+int64_t loop_tasks(const Kernel *kernel, int64_t n, Arena *scratch); /* their number */
 
 #endif

@@ -24,6 +24,14 @@ static const Expr *node(Arena *a, Op op, const Expr *x, const Expr *y) {
     return e;
 }
 
+/* Constants wrap as the machine's do: texts may hold any. */
+static int64_t plus(int64_t x, int64_t y) {
+    return (int64_t)((uint64_t)x + (uint64_t)y);
+}
+static int64_t times(int64_t x, int64_t y) {
+    return (int64_t)((uint64_t)x * (uint64_t)y);
+}
+
 static bool is(const Expr *e, Op op) {
     return e->kind == EXPR_SCALAR && e->op == op;
 }
@@ -42,7 +50,7 @@ static const Expr *peel_offset(const Expr *e, int64_t *offset) {
 }
 
 static const Expr *with_offset(Arena *a, const Expr *x, int64_t offset) {
-    if (x->kind == EXPR_INT) return expr_int(a, x->i + offset);
+    if (x->kind == EXPR_INT) return expr_int(a, plus(x->i, offset));
     return offset ? node(a, OP_add, x, expr_int(a, offset)) : x;
 }
 
@@ -51,7 +59,7 @@ static const Expr *with_offset(Arena *a, const Expr *x, int64_t offset) {
 static const Expr *join_term(Arena *a, const Expr *x, const Expr *y, int64_t factor) {
     int64_t own;
     const Expr *base = peel_factor(x, &own);
-    if (expr_equal(base, y)) return expr_mul(a, y, own + factor);
+    if (expr_equal(base, y)) return expr_mul(a, y, plus(own, factor));
     if (!is(x, OP_add)) return NULL;
     const Expr *left = join_term(a, x->arg[0], y, factor);
     if (left) return expr_add(a, left, x->arg[1]);
@@ -63,15 +71,15 @@ static const Expr *fold_add(Arena *a, const Expr *x, const Expr *y) {
     int64_t p, q, factor;
     x = peel_offset(x, &p);
     y = peel_offset(y, &q);
-    if (x->kind == EXPR_INT) return with_offset(a, y, x->i + p + q);
-    if (y->kind == EXPR_INT) return with_offset(a, x, y->i + p + q);
+    if (x->kind == EXPR_INT) return with_offset(a, y, plus(x->i, plus(p, q)));
+    if (y->kind == EXPR_INT) return with_offset(a, x, plus(y->i, plus(p, q)));
     if (is(y, OP_add)) {
         const Expr *sum = fold_add(a, fold_add(a, x, y->arg[0]), y->arg[1]);
-        return fold_add(a, sum, expr_int(a, p + q));
+        return fold_add(a, sum, expr_int(a, plus(p, q)));
     }
     const Expr *term = peel_factor(y, &factor);
     const Expr *sum = join_term(a, x, term, factor);
-    return with_offset(a, sum ? sum : node(a, OP_add, x, y), p + q);
+    return with_offset(a, sum ? sum : node(a, OP_add, x, y), plus(p, q));
 }
 
 static const Expr *fold_mul(Arena *a, const Expr *x, const Expr *y) {
@@ -81,14 +89,14 @@ static const Expr *fold_mul(Arena *a, const Expr *x, const Expr *y) {
         y = swap;
     }
     if (y->kind != EXPR_INT) return node(a, OP_mul, x, y);
-    if (x->kind == EXPR_INT) return expr_int(a, x->i * y->i);
+    if (x->kind == EXPR_INT) return expr_int(a, times(x->i, y->i));
     if (y->i == 0) return y;
     if (y->i == 1) return x;
     int64_t factor, offset;
     const Expr *rest = peel_offset(x, &offset);
-    if (offset) return with_offset(a, expr_mul(a, rest, y->i), offset * y->i);
+    if (offset) return with_offset(a, expr_mul(a, rest, y->i), times(offset, y->i));
     rest = peel_factor(x, &factor);
-    return node(a, OP_mul, rest, expr_int(a, factor * y->i));
+    return node(a, OP_mul, rest, expr_int(a, times(factor, y->i)));
 }
 
 /* Negates term by term, so that equal terms of a difference meet. */
@@ -138,7 +146,7 @@ static const Expr *fold_div(Arena *a, const Expr *x, const Expr *y) {
     split_multiple(a, x, y->i, &whole, &rest);
     if (rest->kind == EXPR_INT) return whole;
     if (is(x, OP_div) && x->arg[1]->kind == EXPR_INT)
-        return node(a, OP_div, x->arg[0], expr_int(a, x->arg[1]->i * y->i));
+        return node(a, OP_div, x->arg[0], expr_int(a, times(x->arg[1]->i, y->i)));
     return node(a, OP_div, x, y);
 }
 
