@@ -321,10 +321,11 @@ bool dim_linear(const Dims *dims, Dim d, uint32_t *symbol, int64_t *scale,
     return true;
 }
 
+#define UNBOUNDED (4 * DIM_LIMIT)
+
 /* Products and sums that leave the limit stay outside of it; the sign is kept. */
 static int64_t clamp_wide(__int128 x) {
-    const int64_t far = 4 * DIM_LIMIT;
-    return x > far ? far : x < -far ? -far : (int64_t)x;
+    return x > UNBOUNDED ? UNBOUNDED : x < -UNBOUNDED ? -UNBOUNDED : (int64_t)x;
 }
 
 /* `values` NULL: every symbol at its maximum. */
@@ -360,44 +361,87 @@ int64_t dim_max(const Dims *dims, Dim d) {
     return evaluate(dims, d, NULL);
 }
 
-/* Bounds by floor(x / b) in [(x - b + 1) / b, x / b] and symbols in [1, max]. */
+/* Bounds of a value; UNBOUNDED where nothing is known. */
+typedef struct Range {
+    int64_t low, high;
+} Range;
+
+static Range dim_range(const Dims *dims, Dim d);
+
+static Range atom_range(const Dims *dims, const DimAtom *atom) {
+    if (!atom->is_floor) {
+        int64_t max = dims->symbols.at[atom->symbol].max;
+        return (Range){1, max ? max : UNBOUNDED};
+    }
+    Range r = dim_range(dims, atom->numerator);
+    int64_t b = atom->denominator;
+    if (b <= 0) return (Range){-UNBOUNDED, UNBOUNDED};
+    return (Range){r.low == -UNBOUNDED ? r.low : floor_div(r.low, b),
+                   r.high == UNBOUNDED ? r.high : floor_div(r.high, b)};
+}
+
+static Range term_range(const Dims *dims, const DimTerm *t) {
+    Range product = {1, 1};
+    for (uint32_t i = 0; i < t->count; i++) {
+        Range r = atom_range(dims, &dims->atoms.at[t->atoms[i]]);
+        if (t->count > 1 && r.low < 0) return (Range){-UNBOUNDED, UNBOUNDED};
+        product.low = clamp_wide((__int128)product.low * r.low);
+        product.high = clamp_wide((__int128)product.high * r.high);
+    }
+    int64_t low = clamp_wide((__int128)product.low * t->coefficient);
+    int64_t high = clamp_wide((__int128)product.high * t->coefficient);
+    return t->coefficient < 0 ? (Range){high, low} : (Range){low, high};
+}
+
+/* Term by term; an end that is UNBOUNDED stays so. */
+static Range dim_range(const Dims *dims, Dim d) {
+    Range sum = {0, 0};
+    if (d >= 0) return (Range){d, d};
+    const DimPoly *p = &dims->polys.at[-(d + 1)];
+    for (uint32_t i = 0; i < p->count; i++) {
+        Range r = term_range(dims, &p->terms[i]);
+        bool no_low = sum.low == -UNBOUNDED || r.low == -UNBOUNDED;
+        bool no_high = sum.high == UNBOUNDED || r.high == UNBOUNDED;
+        sum.low = no_low ? -UNBOUNDED : clamp_wide((__int128)sum.low + r.low);
+        sum.high = no_high ? UNBOUNDED : clamp_wide((__int128)sum.high + r.high);
+    }
+    return sum;
+}
+
+/* p times the denominator of its floor term number `at`, which becomes a bound from below:
+ * floor(x / b) is in [(x - b + 1) / b, x / b]. */
+static void relax_floor(const Dims *dims, Poly *p, uint32_t at) {
+    const DimTerm t = p->term[at];
+    const DimAtom *atom = &dims->atoms.at[t.atoms[0]];
+    Poly numerator, product = {0};
+    poly_load(dims, atom->numerator, &numerator);
+    if (t.coefficient > 0)
+        poly_add_term(&numerator, (DimTerm){.coefficient = 1}, 1 - atom->denominator);
+    poly_add_term(p, t, -1);
+    poly_add(&product, p, atom->denominator);
+    poly_add(&product, &numerator, t.coefficient);
+    *p = product;
+}
+
+/* Term by term first; then without floors, so that H and 2*(H/2) may cancel. */
 bool dim_at_least(Dims *dims, Dim d, int64_t least) {
-    Poly p, next;
+    Poly p;
     if (d == DIM_OVERFLOW) return false;
-    if (d >= 0) return d >= least;
+    if (dim_range(dims, d).low >= least) return true;
     poly_load(dims, d, &p);
     poly_add_term(&p, (DimTerm){.coefficient = 1}, -least);
     for (uint32_t i = 0; i < p.count && !p.overflow;) {
-        const DimTerm t = p.term[i];
-        const DimAtom *atom = t.count == 1 ? &dims->atoms.at[t.atoms[0]] : NULL;
-        if (!atom || !atom->is_floor || atom->denominator < 0) {
-            i++;
-            continue;
-        }
-        Poly numerator, others = p;
-        int64_t b = atom->denominator;
-        poly_load(dims, atom->numerator, &numerator);
-        if (t.coefficient > 0)
-            poly_add_term(&numerator, (DimTerm){.coefficient = 1}, 1 - b);
-        poly_add_term(&others, t, -1);
-        next = (Poly){0};
-        poly_add(&next, &others, b);
-        poly_add(&next, &numerator, t.coefficient);
-        p = next;
-        i = 0;
-    }
-    int64_t bound = 0;
-    for (uint32_t i = 0; i < p.count; i++) {
         const DimTerm *t = &p.term[i];
         const DimAtom *atom = t->count == 1 ? &dims->atoms.at[t->atoms[0]] : NULL;
-        int64_t max = atom && !atom->is_floor ? dims->symbols.at[atom->symbol].max : 0;
-        if (t->count && t->coefficient < 0 && !max) return false;
-        if (t->count > 1 && t->coefficient < 0) return false;
-        int64_t at = t->count && t->coefficient < 0 ? max : 1;
-        if (t->count && atom && atom->is_floor) at = 0;
-        bound = clamp_wide((__int128)bound + (__int128)t->coefficient * at);
+        if (atom && atom->is_floor && atom->denominator > 0) {
+            relax_floor(dims, &p, i);
+            i = 0;
+        } else {
+            i++;
+        }
     }
-    return !p.overflow && bound >= 0;
+    Dim rest = poly_intern(dims, &p);
+    return rest != DIM_OVERFLOW && dim_range(dims, rest).low >= 0;
 }
 
 static bool is_plain(const Dims *dims, Dim d) { /* a number or one symbol */

@@ -110,12 +110,14 @@ static bool check_operands(const Func *func, const Node *node) {
     return true;
 }
 
-/* Types a node whose operands and attributes live in the module's arena, and appends it.
- */
+bool node_type(const Func *func, const Node *node, Type *out) {
+    return check_operands(func, node) && type_rules[node->op](func, node, out) &&
+           (out->parts || check_extents(func, node, out));
+}
+
+/* Types a node whose operands and attributes live in the module's arena, and appends it. */
 static Val append(Func *func, Node *node) {
-    if (!check_operands(func, node) || !type_rules[node->op](func, node, &node->type))
-        return NO_VAL;
-    if (!node->type.parts && !check_extents(func, node, &node->type)) return NO_VAL;
+    if (!node_type(func, node, &node->type)) return NO_VAL;
     const Attr *body = node_attr(node, ATTR_body);
     if (body && func->nesting <= body->func->nesting)
         func->nesting = body->func->nesting + 1;

@@ -4,9 +4,11 @@
  * mutates.
  *
  *     module
- *     func @loss(%x: f32[N, 4], %w: f32[4, 2]) -> (%3) {
- *       %2 = contract %x, %w {dims = [N, 2, 4], a = [d0, d2], b = [d2, d1], out = [d0,
- * d1]} : f32[N, 2] %3 = sum %2 {axes = [0, 1]} : f32[]
+ *     symbol N max 512
+ *     func @loss(%x: f32[N, 4], param %w: f32[4, 2]) -> (loss = %3) {
+ *       %2 = contract %x, %w {dims = [N, 2, 4], a = [d0, d2], b = [d2, d1],
+ *                             out = [d0, d1]} : f32[N, 2]
+ *       %3 = sum %2 {axes = [0, 1]} : f32[]
  *     }
  */
 #ifndef TN_IR_GRAPH_H

@@ -14,6 +14,9 @@ extern TypeRule type_given, type_const, type_iota, type_random, type_select, typ
     type_read_at, type_write_at, type_reduce, type_argmax, type_contract, type_grad,
     type_repeat, type_call, type_get;
 
+/* The whole check of a node: operands, rule, extents (graph.c). */
+bool node_type(const Func *func, const Node *node, Type *out);
+
 /* What the rules share (type_rules.c). */
 bool refuse(const Func *func, const Node *node, const char *format, ...)
     __attribute__((format(printf, 3, 4))); /* "OP: ..." at the node; always false */
