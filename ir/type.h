@@ -67,7 +67,8 @@ Dim dim_sub(Dims *dims, Dim a, Dim b);
 Dim dim_mul(Dims *dims, Dim a, Dim b);
 Dim dim_floor_div(Dims *dims, Dim a, Dim b); /* exact where it divides evenly */
 bool dim_divides(Dims *dims, Dim a, Dim b, Dim *quotient); /* b * quotient == a exactly */
-/* Provably d >= least for all symbols in [1, max]; false also where it cannot be shown. */
+/* Provably d >= least for all symbols in [1, max]; false also where it cannot be shown.
+ */
 bool dim_at_least(Dims *dims, Dim d, int64_t least);
 static inline bool dim_is_const(Dim d) {
     return d >= 0;

@@ -1,10 +1,10 @@
 /*
  * The value emitter: the loop expression of any value of a group at any place.
  *
- * Asked for value v at one Index per dimension, it walks back through elementwise ops, moves,
- * indexing and reductions to the buffers that hold the group's parameters.  Whatever it
- * computes is named by a `let` in the current block and remembered per (value, place), so that
- * a shared subexpression is computed once.
+ * Asked for value v at one Index per dimension, it walks back through elementwise ops,
+ * moves, indexing and reductions to the buffers that hold the group's parameters.
+ * Whatever it computes is named by a `let` in the current block and remembered per
+ * (value, place), so that a shared subexpression is computed once.
  *
  *     Emitter *e = emitter_new(arena, group, kernel->n);
  *     for each parameter p:  emit_place(e, p, buffer_of_p);
@@ -24,9 +24,9 @@ typedef struct Emitter Emitter;
 
 /*
  * An integer, affine in atoms: loop counters, digits of counters ((m % high) / low), or
- * opaque expressions.  Interned in the emitter: equal indices are one pointer.  Digits of one
- * counter that meet again with matching coefficients join to the counter, so a reshape that is
- * undone costs nothing.
+ * opaque expressions.  Interned in the emitter: equal indices are one pointer.  Digits of
+ * one counter that meet again with matching coefficients join to the counter, so a
+ * reshape that is undone costs nothing.
  */
 typedef struct Index Index;
 
@@ -40,7 +40,8 @@ const Index *index_mod(Emitter *e, const Index *x, int64_t divisor);
 /* Places in an array of `type` from the row-major number of an element, and back. */
 void index_unravel(Emitter *e, const Index *linear, const Type *type, const Index **at);
 const Index *index_ravel(Emitter *e, const Type *type, const Index *const *at);
-/* The value in lane 0, as a loop expression; and how much it grows a lane (false: no constant). */
+/* The value in lane 0, as a loop expression; and how much it grows a lane (false: no
+ * constant). */
 const Expr *index_expr(Emitter *e, const Index *x);
 bool index_stride(Emitter *e, const Index *x, int64_t *stride);
 void index_range(const Index *x, int64_t *low, int64_t *high); /* inclusive */
@@ -55,8 +56,8 @@ void emit_bind(Emitter *e, Val v, const Expr *value);
 typedef const Expr *EmitHook(void *context, Emitter *e, Val v, const Index *const *at);
 void emit_hook(Emitter *e, EmitHook *hook, void *context);
 
-/* A scope: what is computed in it is named in `block` and forgotten at its end; vector axis
- * and block return to what they were. */
+/* A scope: what is computed in it is named in `block` and forgotten at its end; vector
+ * axis and block return to what they were. */
 typedef struct EmitMark {
     uint32_t memo;
     Block *block;
@@ -67,8 +68,9 @@ typedef struct EmitMark {
 EmitMark emit_open(Emitter *e, Block *block);
 void emit_close(Emitter *e, EmitMark mark);
 
-/* From here to the end of the scope the counter `axis` stands for `lanes` consecutive values,
- * of which the first `active` (index; NULL: all) may touch memory.  NULL: no vectors. */
+/* From here to the end of the scope the counter `axis` stands for `lanes` consecutive
+ * values, of which the first `active` (index; NULL: all) may touch memory.  NULL: no
+ * vectors. */
 void emit_vector(Emitter *e, const Index *axis, uint32_t lanes, const Expr *active);
 
 /* One lane where the value does not depend on the vector axis, else `lanes`. */
