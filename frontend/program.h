@@ -40,6 +40,7 @@ typedef struct DataLookup {
 typedef struct Report {
     const char *name;
     Func *entry;
+    bool rises; /* larger is better: an accuracy; the best checkpoint is chosen by it */
 } Report;
 
 typedef struct TrainBlock {
