@@ -29,6 +29,7 @@ typedef struct Emitter {
     LLVMBasicBlockRef entry; /* stack slots go to its start */
     Bindings bound;          /* Var, Buffer: their current value or address */
     Bindings memo;           /* Expr: its value within the current statement */
+    Bindings callees;        /* Kernel: its function, for a driver */
 } Emitter;
 
 /* emitter.c */

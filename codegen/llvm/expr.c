@@ -46,18 +46,21 @@ static Value extreme(Emitter *e, const Expr *x, Value a, Value b) {
     return intrinsic(e, name, LLVMTypeOf(a), (Value[]){a, b}, 2);
 }
 
-/* Whole numbers divide in f64, which is exact for 32 bits and never traps. */
+/* Whole numbers divide in f64, which is exact for 32 bits and never traps; by zero
+ * they give zero. */
 static Value whole_quotient(Emitter *e, const Expr *x, Value a, Value b) {
     LLVMTypeRef wide = lanes_type(e, ELEM_f64, x->lanes);
     LLVMTypeRef i32 = lanes_type(e, ELEM_i32, x->lanes);
     LLVMOpcode widen = is_signed(x) ? LLVMSIToFP : LLVMUIToFP;
     a = LLVMBuildCast(e->builder, widen, a, wide, "");
     b = LLVMBuildCast(e->builder, widen, b, wide, "");
-    Value q = LLVMBuildFDiv(e->builder, a, b, "");
+    Value zero = LLVMConstNull(wide), q = LLVMBuildFDiv(e->builder, a, b, "");
+    Value by_zero = LLVMBuildFCmp(e->builder, LLVMRealOEQ, b, zero, "");
     if (x->op == OP_mod) {
         q = intrinsic(e, "llvm.floor", wide, &q, 1);
         q = LLVMBuildFSub(e->builder, a, LLVMBuildFMul(e->builder, b, q, ""), "");
     }
+    q = LLVMBuildSelect(e->builder, by_zero, zero, q, "");
     Value y = LLVMBuildFPToSI(e->builder, q, i32, "");
     if (x->elem == ELEM_i32) return y;
     return LLVMBuildTrunc(e->builder, y, lanes_type(e, x->elem, x->lanes), "");
@@ -175,18 +178,30 @@ static Value part(Emitter *e, Value x, uint32_t from, uint32_t count) {
     return LLVMBuildShuffleVector(e->builder, x, none, mask, "");
 }
 
-/* Halves are joined until one lane is left; the odd lane out joins last. */
+/* x with `lanes` - `count` lanes of any value after it. */
+static Value widen(Emitter *e, Value x, uint32_t count, uint32_t lanes) {
+    Value *lane = arena_array(e->arena, Value, lanes);
+    for (uint32_t i = 0; i < lanes; i++)
+        lane[i] = LLVMConstInt(e->elem[ELEM_i32], i < count ? i : 0, false);
+    Value none = LLVMGetPoison(LLVMTypeOf(x));
+    return LLVMBuildShuffleVector(e->builder, x, none, LLVMConstVector(lane, lanes), "");
+}
+
+/* Lanes i and i + ceil(lanes / 2) are joined until one is left; a middle one stays. */
 static Value reduce(Emitter *e, const Expr *x, Value a, uint32_t lanes) {
     if (lanes == 1) return a;
-    uint32_t half = lanes / 2;
-    Expr pair = {.kind = EXPR_SCALAR, .elem = x->elem, .lanes = half, .op = x->op};
-    Expr none = {.kind = EXPR_VAR, .elem = x->elem, .lanes = half};
-    pair.arg[0] = pair.arg[1] = &none;
-    Value y = scalar(e, &pair, part(e, a, 0, half), part(e, a, half, half));
-    y = reduce(e, x, y, half);
-    if (lanes % 2 == 0) return y;
-    pair.lanes = none.lanes = 1;
-    return scalar(e, &pair, y, part(e, a, lanes - 1, 1));
+    uint32_t half = (lanes + 1) / 2, pairs = lanes - half;
+    Expr pair = {.kind = EXPR_SCALAR, .elem = x->elem, .lanes = pairs, .op = x->op};
+    Expr side = {.kind = EXPR_VAR, .elem = x->elem, .lanes = pairs};
+    pair.arg[0] = pair.arg[1] = &side;
+    Value y = scalar(e, &pair, part(e, a, 0, pairs), part(e, a, half, pairs));
+    if (pairs == half) return reduce(e, x, y, half);
+    Value middle = part(e, a, half - 1, 1), at = LLVMConstInt(e->i64, half - 1, false);
+    if (pairs == 1)
+        y = splat(e, y, half);
+    else
+        y = widen(e, y, pairs, half);
+    return reduce(e, x, LLVMBuildInsertElement(e->builder, y, middle, at, ""), half);
 }
 
 static Value variable(Emitter *e, const Var *var) {

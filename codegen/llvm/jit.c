@@ -52,17 +52,28 @@ static Status build(Jit *jit, const JitOptions *options, Units *units, char *mes
     return status;
 }
 
-static Jit *jit_start(void) {
-    Jit *jit = mem_alloc(sizeof *jit);
-    if (jit) arena_init(&jit->arena, &jit->guard);
-    return jit;
+static void add_steps(Jit *jit, Units *units, const PlanStep *step, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (step[i].kind == STEP_LAUNCH) add_kernel(jit, units, step[i].kernel);
+        add_steps(jit, units, step[i].step, step[i].steps);
+    }
 }
 
-Status jit_new_kernels(const JitOptions *options, const Kernel *const *kernels,
-                       uint32_t count, Jit **out, char *message) {
+static void add_plan(Jit *jit, Units *units, const Plan *plan) {
+    add_steps(jit, units, plan->step, plan->steps);
+    const char *name = arena_string(&jit->arena, plan->name, strlen(plan->name));
+    const char *symbol = units_plan(&jit->arena, units, plan);
+    vec_push(&jit->arena, &jit->entries, (Alias){name, symbol});
+}
+
+/* Either list may be empty. */
+static Status jit_make(const JitOptions *options, const Plan *const *plans,
+                       uint32_t plan_count, const Kernel *const *kernels,
+                       uint32_t kernel_count, Jit **out, char *message) {
     *out = NULL;
-    Jit *jit = jit_start();
+    Jit *jit = mem_alloc(sizeof *jit);
     if (!jit) return STATUS_MEMORY;
+    arena_init(&jit->arena, &jit->guard);
     if (guard_enter(jit->guard)) {
         Status status = jit->guard.status;
         snprintf(message, 512, "%s", jit->guard.message);
@@ -70,13 +81,24 @@ Status jit_new_kernels(const JitOptions *options, const Kernel *const *kernels,
         return status;
     }
     Units units = {0};
-    for (uint32_t i = 0; i < count; i++) add_kernel(jit, &units, kernels[i]);
+    for (uint32_t i = 0; i < plan_count; i++) add_plan(jit, &units, plans[i]);
+    for (uint32_t i = 0; i < kernel_count; i++) add_kernel(jit, &units, kernels[i]);
     Status status = build(jit, options, &units, message);
     if (status == STATUS_OK)
         *out = jit;
     else
         jit_free(jit);
     return status;
+}
+
+Status jit_new(const JitOptions *options, const Plan *const *plans, uint32_t count,
+               Jit **jit, char *message) {
+    return jit_make(options, plans, count, NULL, 0, jit, message);
+}
+
+Status jit_new_kernels(const JitOptions *options, const Kernel *const *kernels,
+                       uint32_t count, Jit **jit, char *message) {
+    return jit_make(options, NULL, 0, kernels, count, jit, message);
 }
 
 static void *jit_address(const Jit *jit, const Alias *alias, uint32_t count,

@@ -1,4 +1,4 @@
-/* Kernels in a canonical byte form, and its hash. */
+/* Kernels and plans in a canonical byte form, and its hash. */
 #include "codegen/llvm/key.h"
 
 /* Numbers of the variables, buffers and expressions seen so far. */
@@ -144,6 +144,12 @@ void hash_bytes(const void *bytes, size_t length, uint64_t seed, uint64_t hash[2
     hash[1] = mix(b);
 }
 
+static Key key_of(const Writer *w) {
+    Key key = {.at = w->at, .length = w->length};
+    hash_bytes(key.at, key.length, 0, key.hash);
+    return key;
+}
+
 Key kernel_key(Arena *arena, const Kernel *k) {
     Writer w = {.arena = arena};
     put_int(&w, k->args.count);
@@ -151,7 +157,51 @@ Key kernel_key(Arena *arena, const Kernel *k) {
     put_var(&w, k->task);
     if (k->n) put_var(&w, k->n);
     put_stmt(&w, k->body);
-    Key key = {.at = w.at, .length = w.length};
-    hash_bytes(key.at, key.length, 0, key.hash);
-    return key;
+    return key_of(&w);
+}
+
+static void put_place(Writer *w, const Place *p) {
+    put_int(w, p->space);
+    put_int(w, p->index);
+    put_int(w, p->offset);
+    if (p->space != SPACE_CONST || !put_number(w, p->data)) return;
+    put_int(w, p->bytes);
+    put(w, p->data, (size_t)p->bytes);
+}
+
+static void put_step(Writer *w, const PlanStep *s, KernelSymbol *symbol,
+                     const void *context) {
+    put_int(w, s->kind);
+    if (s->kind == STEP_LAUNCH) {
+        const char *name = symbol(context, s->kernel);
+        put(w, name, strlen(name) + 1);
+        put_var(w, s->kernel->n);
+        put_expr(w, s->kernel->tasks);
+    }
+    put_int(w, s->args);
+    for (uint32_t i = 0; i < s->args; i++) put_place(w, &s->arg[i]);
+    put_int(w, s->bytes_scale);
+    put_int(w, s->bytes_offset);
+    put_int(w, s->count);
+    put_int(w, s->steps);
+    for (uint32_t i = 0; i < s->steps; i++) put_step(w, &s->step[i], symbol, context);
+}
+
+static void put_roles(Writer *w, const Port *port, uint32_t count) {
+    put_int(w, count);
+    for (uint32_t i = 0; i < count; i++) put_int(w, port[i].role);
+}
+
+Key plan_key(Arena *arena, const Plan *plan, KernelSymbol *symbol, const void *context) {
+    Writer w = {.arena = arena};
+    put_int(&w, -1); /* no kernel begins so */
+    put_roles(&w, plan->entry->params.at, plan->entry->params.count);
+    put_roles(&w, plan->entry->outputs.at, plan->entry->outputs.count);
+    put_int(&w, plan->has_n ? plan->n_max : -1);
+    put_int(&w, plan->work_bytes > 0);
+    put_int(&w, plan->state_bytes > 0);
+    put_int(&w, plan->steps);
+    for (uint32_t i = 0; i < plan->steps; i++)
+        put_step(&w, &plan->step[i], symbol, context);
+    return key_of(&w);
 }

@@ -1,5 +1,7 @@
 /* Units to objects: emit, optimise lightly, generate code; several threads at once. */
 #include "codegen/llvm/object.h"
+#include "codegen/llvm/cache.h"
+#include "codegen/llvm/driver.h"
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <pthread.h>
@@ -38,20 +40,58 @@ Status machine_new(const Target *target, Machine *machine) {
 void machine_free(Machine *machine) {
     if (machine->handle) LLVMDisposeTargetMachine(machine->handle);
     LLVMDisposeMessage(machine->triple);
+    *machine = (Machine){0};
+}
+
+static const Unit *find_equal(const Units *units, const Key *key) {
+    for (uint32_t i = 0; i < units->list.count; i++) {
+        const Key *other = &units->list.at[i].key;
+        if (other->length == key->length && !memcmp(other->at, key->at, key->length))
+            return &units->list.at[i];
+    }
+    return NULL;
+}
+
+static const char *unit_symbol(Arena *arena, Units *units, Unit *unit,
+                               const char *prefix) {
+    const Unit *equal = find_equal(units, &unit->key);
+    if (!equal) {
+        unsigned long long high = unit->key.hash[0], low = unit->key.hash[1];
+        unit->symbol = arena_print(arena, "%s%016llx%016llx", prefix, high, low);
+        vec_push(arena, &units->list, *unit);
+        equal = unit;
+    }
+    return equal->symbol;
+}
+
+static const char *name_of(const void *context, const Kernel *kernel) {
+    const Units *units = context;
+    for (uint32_t i = 0; i < units->names.count; i++)
+        if (units->names.at[i].kernel == kernel) return units->names.at[i].symbol;
+    return NULL;
 }
 
 const char *units_kernel(Arena *arena, Units *units, const Kernel *kernel) {
+    const char *symbol = name_of(units, kernel);
+    if (symbol) return symbol;
     Unit unit = {.kernel = kernel, .key = kernel_key(arena, kernel)};
-    for (uint32_t i = 0; i < units->list.count; i++) {
-        const Unit *u = &units->list.at[i];
-        if (u->kernel && u->key.length == unit.key.length &&
-            !memcmp(u->key.at, unit.key.at, unit.key.length))
-            return arena_string(arena, u->symbol, strlen(u->symbol));
+    symbol = unit_symbol(arena, units, &unit, "tn_kernel_");
+    vec_push(arena, &units->names, (KernelName){kernel, symbol});
+    return symbol;
+}
+
+static void add_kernels(Arena *arena, Units *units, const PlanStep *step,
+                        uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (step[i].kind == STEP_LAUNCH) units_kernel(arena, units, step[i].kernel);
+        add_kernels(arena, units, step[i].step, step[i].steps);
     }
-    snprintf(unit.symbol, sizeof unit.symbol, "tn_%016llx%016llx",
-             (unsigned long long)unit.key.hash[0], (unsigned long long)unit.key.hash[1]);
-    vec_push(arena, &units->list, unit);
-    return arena_string(arena, unit.symbol, strlen(unit.symbol));
+}
+
+const char *units_plan(Arena *arena, Units *units, const Plan *plan) {
+    add_kernels(arena, units, plan->step, plan->steps);
+    Unit unit = {.plan = plan, .key = plan_key(arena, plan, name_of, units)};
+    return unit_symbol(arena, units, &unit, "tn_entry_");
 }
 
 void units_free(Units *units) {
@@ -61,8 +101,25 @@ void units_free(Units *units) {
     }
 }
 
-void unit_emit(Emitter *e, const Unit *unit) {
-    kernel_emit(e, unit->kernel, unit->symbol);
+static void declare_kernels(Emitter *e, const Units *units, const PlanStep *step,
+                            uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        declare_kernels(e, units, step[i].step, step[i].steps);
+        if (step[i].kind != STEP_LAUNCH) continue;
+        const char *symbol = name_of(units, step[i].kernel);
+        Value f = LLVMGetNamedFunction(e->module, symbol);
+        if (!f) f = LLVMAddFunction(e->module, symbol, task_type(e));
+        bindings_set(e->arena, &e->callees, step[i].kernel, f);
+    }
+}
+
+void unit_emit(Emitter *e, const Units *units, const Unit *unit) {
+    if (unit->kernel) {
+        kernel_emit(e, unit->kernel, unit->symbol);
+        return;
+    }
+    declare_kernels(e, units, unit->plan->step, unit->plan->steps);
+    driver_emit(e, unit->plan, unit->symbol);
 }
 
 static Status failed(char *message, const char *what, char *words) {
@@ -90,9 +147,9 @@ Status unit_optimise(Emitter *e, const Machine *machine, char *message) {
     return STATUS_BUG;
 }
 
-static Status unit_generate(Emitter *e, Unit *unit, const Machine *machine,
-                            char *message) {
-    unit_emit(e, unit);
+static Status unit_generate(Emitter *e, const Units *units, Unit *unit,
+                            const Machine *machine, char *message) {
+    unit_emit(e, units, unit);
     Status status = unit_optimise(e, machine, message);
     if (status != STATUS_OK) return status;
     char *words = NULL;
@@ -102,34 +159,50 @@ static Status unit_generate(Emitter *e, Unit *unit, const Machine *machine,
     return STATUS_OK;
 }
 
-static Status unit_compile(const Target *target, Unit *unit, const Machine *machine,
-                           char *message) {
-    Guard guard;
-    Arena scratch;
-    Emitter e;
-    arena_init(&scratch, &guard);
-    emitter_begin(&e, &scratch, target, unit->symbol);
-    Status status;
-    if (guard_enter(guard)) {
-        snprintf(message, 512, "%s", guard.message);
-        status = guard.status;
-    } else {
-        status = unit_generate(&e, unit, machine, message);
-    }
-    emitter_end(&e);
-    arena_free(&scratch);
-    return status;
-}
-
 /* What the compiling threads share: the next unit to take, and the first failure. */
 typedef struct Work {
     const Target *target;
+    const char *cache; /* NULL: none */
     Units *units;
     atomic_uint next;
     pthread_mutex_t lock;
     Status status;
     char *message;
 } Work;
+
+static Status unit_compile(const Work *work, Unit *unit, const Machine *machine,
+                           char *message) {
+    Guard guard;
+    Arena scratch;
+    Emitter e;
+    arena_init(&scratch, &guard);
+    emitter_begin(&e, &scratch, work->target, unit->symbol);
+    Status status;
+    if (guard_enter(guard)) {
+        snprintf(message, 512, "%s", guard.message);
+        status = guard.status;
+    } else {
+        status = unit_generate(&e, work->units, unit, machine, message);
+    }
+    emitter_end(&e);
+    arena_free(&scratch);
+    return status;
+}
+
+/* From the cache or anew; the machine is made for the first unit that needs one. */
+static Status unit_get(const Work *work, Unit *unit, Machine *machine, char *message) {
+    if (work->cache) unit->object = cache_get(work->cache, work->target, &unit->key);
+    if (unit->object) return STATUS_OK;
+    if (!machine->handle) {
+        snprintf(message, 512, "LLVM has no code generator for this machine");
+        Status status = machine_new(work->target, machine);
+        if (status != STATUS_OK) return status;
+    }
+    Status status = unit_compile(work, unit, machine, message);
+    if (status == STATUS_OK && work->cache)
+        cache_put(work->cache, work->target, &unit->key, unit->object);
+    return status;
+}
 
 static void work_fail(Work *work, Status status, const char *message) {
     pthread_mutex_lock(&work->lock);
@@ -142,19 +215,13 @@ static void work_fail(Work *work, Status status, const char *message) {
 
 static void *work_run(void *context) {
     Work *work = context;
-    Machine machine;
-    char message[512] = "no code generator for this machine";
-    Status status = machine_new(work->target, &machine);
-    if (status != STATUS_OK) {
-        work_fail(work, status, message);
-        return NULL;
-    }
+    Machine machine = {0};
+    char message[512] = "";
+    Status status = STATUS_OK;
     uint32_t count = work->units->list.count;
     for (uint32_t i;
-         status == STATUS_OK && (i = atomic_fetch_add(&work->next, 1)) < count;) {
-        Unit *unit = &work->units->list.at[i];
-        if (!unit->object) status = unit_compile(work->target, unit, &machine, message);
-    }
+         status == STATUS_OK && (i = atomic_fetch_add(&work->next, 1)) < count;)
+        status = unit_get(work, &work->units->list.at[i], &machine, message);
     if (status != STATUS_OK) work_fail(work, status, message);
     machine_free(&machine);
     return NULL;
@@ -163,7 +230,10 @@ static void *work_run(void *context) {
 #define THREADS_MAX 64
 
 Status units_compile(const JitOptions *options, Units *units, char *message) {
-    Work work = {.target = options->target, .units = units, .message = message};
+    Work work = {.target = options->target,
+                 .cache = options->cache,
+                 .units = units,
+                 .message = message};
     pthread_mutex_init(&work.lock, NULL);
     pthread_t thread[THREADS_MAX];
     int want = options->threads < THREADS_MAX ? options->threads : THREADS_MAX,

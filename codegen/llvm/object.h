@@ -10,17 +10,26 @@
 typedef struct Unit {
     const Kernel *kernel; /* NULL: the driver of `plan` */
     const Plan *plan;
-    char symbol[64];
+    const char *symbol;
     Key key;
     LLVMMemoryBufferRef object; /* owned by whoever takes it */
 } Unit;
 
+/* The code of a kernel, which it may share with equal ones. */
+typedef struct KernelName {
+    const Kernel *kernel;
+    const char *symbol;
+} KernelName;
+
 typedef struct Units {
     VEC(Unit) list;
+    VEC(KernelName) names;
 } Units;
 
 /* The symbol of a kernel; appends its unit unless an equal one is there. */
 const char *units_kernel(Arena *arena, Units *units, const Kernel *kernel);
+/* The symbol of a plan's driver; appends the units of its kernels and its own. */
+const char *units_plan(Arena *arena, Units *units, const Plan *plan);
 
 /* Compiles the units on options->threads threads.  On failure no object is left and
  * `message` (512 bytes) says why. */
@@ -34,7 +43,7 @@ typedef struct Machine {
 } Machine;
 Status machine_new(const Target *target, Machine *machine);
 void machine_free(Machine *machine);
-void unit_emit(Emitter *e, const Unit *unit); /* IR as it was written */
+void unit_emit(Emitter *e, const Units *units, const Unit *unit); /* IR as written */
 Status unit_optimise(Emitter *e, const Machine *machine, char *message);
 
 #endif

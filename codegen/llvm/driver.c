@@ -1,0 +1,228 @@
+/* A plan as one function of the object ABI: checks, then launches, copies and repeats. */
+#include "codegen/llvm/driver.h"
+
+typedef struct Driver {
+    Emitter *e;
+    const Plan *plan;
+    Value state, work, in, out, parallel, n;
+    Value args;   /* the array that a launch passes, reused by all */
+    Value launch; /* void (parallel, task, args, tasks) */
+    LLVMTypeRef launch_type;
+} Driver;
+
+static uint32_t max_args(const PlanStep *step, uint32_t count) {
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t inner = max_args(step[i].step, step[i].steps);
+        if (step[i].args > most) most = step[i].args;
+        if (inner > most) most = inner;
+    }
+    return most;
+}
+
+static uint32_t count_role(const Port *port, uint32_t count, Role role) {
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < count; i++) found += port[i].role == role;
+    return found;
+}
+
+static LLVMBasicBlockRef new_block(const Driver *d) {
+    return LLVMAppendBasicBlockInContext(d->e->context, d->e->function, "");
+}
+
+static Value code(const Driver *d, int value) {
+    return LLVMConstInt(d->e->elem[ELEM_i32], (unsigned long long)value, true);
+}
+
+/* Returns `error` where `wrong` holds. */
+static void check(const Driver *d, Value wrong, int error) {
+    LLVMBasicBlockRef fail = new_block(d), go_on = new_block(d);
+    LLVMBuildCondBr(d->e->builder, wrong, fail, go_on);
+    LLVMPositionBuilderAtEnd(d->e->builder, fail);
+    LLVMBuildRet(d->e->builder, code(d, error));
+    LLVMPositionBuilderAtEnd(d->e->builder, go_on);
+}
+
+static Value is_null(const Driver *d, Value pointer) {
+    return LLVMBuildICmp(d->e->builder, LLVMIntEQ, pointer, LLVMConstNull(d->e->pointer),
+                         "");
+}
+
+static void check_block(const Driver *d, Value block, int64_t bytes) {
+    if (!bytes) return;
+    check(d, is_null(d, block), TN_ERROR_NULL);
+    Value at = LLVMBuildPtrToInt(d->e->builder, block, d->e->i64, "");
+    Value low = LLVMBuildAnd(d->e->builder, at, index_const(d->e, 63), "");
+    Value off = LLVMBuildICmp(d->e->builder, LLVMIntNE, low, index_const(d->e, 0), "");
+    check(d, off, TN_ERROR_ALIGNMENT);
+}
+
+/* Entry `index` of an array of pointers (or of int64_t, as n is at its end). */
+static Value slot(const Driver *d, Value array, uint32_t index, LLVMTypeRef type) {
+    Value at = address(d->e, ELEM_f64, array, index_const(d->e, index));
+    return LLVMBuildLoad2(d->e->builder, type, at, "");
+}
+
+static void check_pointers(const Driver *d, Value array, uint32_t count) {
+    if (count) check(d, is_null(d, array), TN_ERROR_NULL);
+    Value any = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        Value null = is_null(d, slot(d, array, i, d->e->pointer));
+        any = any ? LLVMBuildOr(d->e->builder, any, null, "") : null;
+    }
+    if (any) check(d, any, TN_ERROR_NULL);
+}
+
+static void check_n(Driver *d, uint32_t inputs) {
+    d->n = index_const(d->e, 0);
+    if (!d->plan->has_n) return;
+    if (!inputs) check(d, is_null(d, d->in), TN_ERROR_NULL);
+    d->n = slot(d, d->in, inputs, d->e->i64);
+    Value before = LLVMBuildSub(d->e->builder, d->n, index_const(d->e, 1), "");
+    Value most = index_const(d->e, d->plan->n_max);
+    Value out = LLVMBuildICmp(d->e->builder, LLVMIntUGE, before, most, "");
+    check(d, out, TN_ERROR_RANGE);
+}
+
+static void checks_emit(Driver *d) {
+    const Func *entry = d->plan->entry;
+    check_block(d, d->state, d->plan->state_bytes);
+    check_block(d, d->work, d->plan->work_bytes);
+    uint32_t inputs = count_role(entry->params.at, entry->params.count, ROLE_INPUT);
+    check_pointers(d, d->in, inputs);
+    uint32_t outputs = count_role(entry->outputs.at, entry->outputs.count, ROLE_OUTPUT);
+    check_pointers(d, d->out, outputs);
+    check_n(d, inputs);
+}
+
+static Value constant_data(const Driver *d, const Place *place) {
+    Value data =
+        LLVMConstStringInContext2(d->e->context, place->data, (size_t)place->bytes, true);
+    Value global = LLVMAddGlobal(d->e->module, LLVMTypeOf(data), "data");
+    LLVMSetInitializer(global, data);
+    LLVMSetGlobalConstant(global, true);
+    LLVMSetLinkage(global, LLVMPrivateLinkage);
+    LLVMSetAlignment(global, 64);
+    return global;
+}
+
+static Value place_address(const Driver *d, const Place *place) {
+    Value base = NULL;
+    switch (place->space) {
+    case SPACE_STATE: base = d->state; break;
+    case SPACE_WORK: base = d->work; break;
+    case SPACE_IN: base = slot(d, d->in, place->index, d->e->pointer); break;
+    case SPACE_OUT: base = slot(d, d->out, place->index, d->e->pointer); break;
+    case SPACE_CONST:
+        base = bindings_get(&d->e->bound, place->data);
+        if (!base) {
+            base = constant_data(d, place);
+            bindings_set(d->e->arena, &d->e->bound, place->data, base);
+        }
+        return base;
+    }
+    if (!place->offset) return base;
+    return address(d->e, ELEM_u8, base, index_const(d->e, place->offset));
+}
+
+/* One range on this thread where there is no parallel-for, or one task. */
+static void launch_function(Driver *d) {
+    Emitter *e = d->e;
+    LLVMTypeRef params[] = {e->pointer, e->pointer, e->pointer, e->i64};
+    d->launch_type = LLVMFunctionType(e->nothing, params, 4, false);
+    d->launch = function_begin(e, "launch", d->launch_type);
+    LLVMSetLinkage(d->launch, LLVMInternalLinkage);
+    Value parallel = LLVMGetParam(d->launch, 0), task = LLVMGetParam(d->launch, 1);
+    Value args = LLVMGetParam(d->launch, 2), tasks = LLVMGetParam(d->launch, 3);
+    LLVMBasicBlockRef alone = new_block(d), shared = new_block(d), end = new_block(d);
+    Value few = LLVMBuildICmp(e->builder, LLVMIntSLE, tasks, index_const(e, 1), "");
+    Value here = LLVMBuildOr(e->builder, is_null(d, parallel), few, "");
+    LLVMBuildCondBr(e->builder, here, alone, shared);
+    LLVMPositionBuilderAtEnd(e->builder, alone);
+    Value range[] = {args, index_const(e, 0), tasks};
+    LLVMBuildCall2(e->builder, task_type(e), task, range, 3, "");
+    LLVMBuildBr(e->builder, end);
+    LLVMPositionBuilderAtEnd(e->builder, shared);
+    Value context = slot(d, parallel, 0, e->pointer),
+          run = slot(d, parallel, 1, e->pointer);
+    LLVMTypeRef run_type = LLVMFunctionType(e->nothing, params, 4, false);
+    Value all[] = {context, task, args, tasks};
+    LLVMBuildCall2(e->builder, run_type, run, all, 4, "");
+    LLVMBuildBr(e->builder, end);
+    LLVMPositionBuilderAtEnd(e->builder, end);
+    LLVMBuildRetVoid(e->builder);
+}
+
+static void launch_emit(Driver *d, const PlanStep *step) {
+    Emitter *e = d->e;
+    for (uint32_t i = 0; i < step->args; i++) {
+        Value to = address(e, ELEM_f64, d->args, index_const(e, i));
+        LLVMBuildStore(e->builder, place_address(d, &step->arg[i]), to);
+    }
+    Value to = address(e, ELEM_f64, d->args, index_const(e, step->args));
+    LLVMBuildStore(e->builder, d->n, to);
+    bindings_set(e->arena, &e->bound, step->kernel->n, d->n);
+    bindings_clear(&e->memo);
+    Value tasks = expr_emit(e, step->kernel->tasks);
+    Value task = bindings_get(&e->callees, step->kernel);
+    if (!task) bug(e->arena, "kernel %s has no code", step->kernel->name);
+    Value call[] = {d->parallel, task, d->args, tasks};
+    LLVMBuildCall2(e->builder, d->launch_type, d->launch, call, 4, "");
+}
+
+static void copy_emit(Driver *d, const PlanStep *step) {
+    LLVMBuilderRef b = d->e->builder;
+    Value to = place_address(d, &step->arg[0]), from = place_address(d, &step->arg[1]);
+    Value bytes = LLVMBuildMul(b, d->n, index_const(d->e, step->bytes_scale), "");
+    bytes = LLVMBuildAdd(b, bytes, index_const(d->e, step->bytes_offset), "");
+    LLVMBuildMemCpy(b, to, 1, from, 1, bytes);
+}
+
+static void steps_emit(Driver *d, const PlanStep *step, uint32_t count);
+
+static void repeat_emit(Driver *d, const PlanStep *step) {
+    if (step->count < 1) return;
+    LLVMBuilderRef b = d->e->builder;
+    LLVMTypeRef i32 = d->e->elem[ELEM_i32];
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(b), body = new_block(d),
+                      after = new_block(d);
+    LLVMBuildBr(b, body);
+    LLVMPositionBuilderAtEnd(b, body);
+    Value i = LLVMBuildPhi(b, i32, "");
+    if (step->args) LLVMBuildStore(b, i, place_address(d, &step->arg[0]));
+    steps_emit(d, step->step, step->steps);
+    Value next = LLVMBuildAdd(b, i, LLVMConstInt(i32, 1, false), "");
+    LLVMAddIncoming(i, (Value[]){code(d, 0), next},
+                    (LLVMBasicBlockRef[]){before, LLVMGetInsertBlock(b)}, 2);
+    Value end = LLVMConstInt(i32, (unsigned long long)step->count, false);
+    LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntULT, next, end, ""), body, after);
+    LLVMPositionBuilderAtEnd(b, after);
+}
+
+static void steps_emit(Driver *d, const PlanStep *step, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        switch (step[i].kind) {
+        case STEP_LAUNCH: launch_emit(d, &step[i]); break;
+        case STEP_COPY: copy_emit(d, &step[i]); break;
+        case STEP_REPEAT: repeat_emit(d, &step[i]); break;
+        }
+    }
+}
+
+void driver_emit(Emitter *e, const Plan *plan, const char *name) {
+    Driver d = {.e = e, .plan = plan};
+    launch_function(&d);
+    LLVMTypeRef params[] = {e->pointer, e->pointer, e->pointer, e->pointer, e->pointer};
+    LLVMTypeRef type = LLVMFunctionType(e->elem[ELEM_i32], params, 5, false);
+    Value f = function_begin(e, name, type);
+    d.state = LLVMGetParam(f, 0);
+    d.work = LLVMGetParam(f, 1);
+    d.in = LLVMGetParam(f, 2);
+    d.out = LLVMGetParam(f, 3);
+    d.parallel = LLVMGetParam(f, 4);
+    LLVMTypeRef array = LLVMArrayType2(e->i64, max_args(plan->step, plan->steps) + 1);
+    d.args = LLVMBuildAlloca(e->builder, array, "args");
+    checks_emit(&d);
+    steps_emit(&d, plan->step, plan->steps);
+    LLVMBuildRet(e->builder, code(&d, TN_OK));
+}
