@@ -165,10 +165,13 @@ static void print_scalar(Printer *p, const Expr *e, int bind) {
         print_call(p, scalar_info(e->op).name, e);
         return;
     }
-    const Expr *right = e->arg[1], *minus = e->op == OP_add ? negated(p, right) : NULL;
+    const Expr *left = e->arg[0], *right = e->arg[1], *minus = NULL;
+    if (e->op == OP_add && !(minus = negated(p, right)) && right->kind == EXPR_INT &&
+        (minus = negated(p, left)))
+        left = right;
     if (own < bind) text_puts(p->out, "(");
     /* Comparisons do not chain: both sides bind tighter. */
-    print_expr(p, e->arg[0], own + (own == BIND_COMPARE), lanes_of_others(e, 0));
+    print_expr(p, left, own + (own == BIND_COMPARE), lanes_of_others(e, 0));
     text_printf(p->out, own == BIND_PRODUCT && e->is_index ? "%s" : " %s ",
                 minus ? "-" : sign);
     print_expr(p, minus ? minus : right, own + 1, lanes_of_others(e, 1));
