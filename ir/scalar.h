@@ -21,6 +21,12 @@ typedef struct ScalarInfo {
 } ScalarInfo;
 ScalarInfo scalar_info(Op op); /* all zero where the op is no row */
 
+/* add, mul, min, max, eq, ne, and, or: the operands may change places. */
+static inline bool op_commutes(Op op) {
+    return op == OP_add || op == OP_mul || op == OP_min || op == OP_max || op == OP_eq ||
+           op == OP_ne || op == OP_and || op == OP_or;
+}
+
 /* Operands of type `elem`.  Integer division by zero gives zero. */
 double scalar_value(Op op, Elem elem, double a, double b);
 /* The number of type `elem` that `x` becomes by a cast: floats round; integers truncate

@@ -13,13 +13,9 @@
  * Leaves   no two nodes of a function alike; the first of equals stays.  What became
  *          unused stays for dce.
  */
+#include "ir/scalar.h"
 #include "passes/body.h"
 #include "passes/pass.h"
-
-static bool op_commutes(Op op) {
-    return op == OP_add || op == OP_mul || op == OP_min || op == OP_max || op == OP_eq ||
-           op == OP_ne || op == OP_and || op == OP_or;
-}
 
 static bool node_equal(const Node *a, const Node *b) {
     if (a->op != b->op || a->args != b->args || a->attrs != b->attrs) return false;

@@ -1,0 +1,206 @@
+/* Shape rules of reductions and contractions: less is summed, and moves before a
+ * contraction become part of its maps. */
+#include "passes/simplify_shape.h"
+
+static Val emit_sum(Simplifier *s, Val x, const int64_t *axes, uint32_t count) {
+    const Attr attr = attr_ints(ATTR_axes, axes, count);
+    return count ? simplify_emit(s, OP_sum, &x, 1, &attr, 1) : x;
+}
+
+/* Elements of `type` over `axes`; false where that is open. */
+static bool count_over(const Type *type, const int64_t *axes, uint32_t count,
+                       int64_t *product) {
+    *product = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!dim_is_const(type->dim[axes[i]])) return false;
+        *product *= type->dim[axes[i]];
+    }
+    return true;
+}
+
+/* Floats only: an integer sum may wrap. */
+Val shape_sum_splat(Simplifier *s, const Node *node) {
+    const Attr *axes = node_attr(node, ATTR_axes);
+    double value;
+    int64_t count;
+    if (!elem_is_float(node->type.elem) ||
+        !value_is_splat(s->b.func, node->arg[0], &value) ||
+        !count_over(graph_type(s->b.func, node->arg[0]), axes->ints, axes->count, &count))
+        return NO_VAL;
+    return build_fill(&s->b, &node->type, value * (double)count);
+}
+
+/* Over dimensions of extent 1 there is nothing to reduce. */
+static Val reduce_units(Simplifier *s, const Node *node) {
+    const Attr *axes = node_attr(node, ATTR_axes);
+    const Type *x = graph_type(s->b.func, node->arg[0]);
+    int64_t kept[MAX_RANK], count = 0;
+    Type mid = {.elem = x->elem};
+    for (uint32_t d = 0; d < x->rank; d++) {
+        const bool gone = has_axis(axes->ints, axes->count, d);
+        if (gone && x->dim[d] == 1) continue;
+        if (gone) kept[count++] = mid.rank;
+        mid.dim[mid.rank++] = x->dim[d];
+    }
+    if (count == axes->count) return NO_VAL;
+    const Val v = emit_reshape(s, node->arg[0], &mid);
+    const Attr attr = attr_ints(ATTR_axes, kept, (uint32_t)count);
+    return count ? simplify_emit(s, node->op, &v, 1, &attr, 1) : v;
+}
+Val shape_sum_units(Simplifier *s, const Node *node) {
+    return reduce_units(s, node);
+}
+Val shape_max_units(Simplifier *s, const Node *node) {
+    return reduce_units(s, node);
+}
+Val shape_min_units(Simplifier *s, const Node *node) {
+    return reduce_units(s, node);
+}
+
+Val shape_sum_sum(Simplifier *s, const Node *node) {
+    const Node inner = *operand(s, node, 0);
+    if (inner.op != OP_sum) return NO_VAL;
+    const Attr *first = node_attr(&inner, ATTR_axes),
+               *second = node_attr(node, ATTR_axes);
+    const uint32_t rank = graph_type(s->b.func, inner.arg[0])->rank;
+    int64_t axes[MAX_RANK], left = 0;
+    uint32_t count = 0;
+    for (uint32_t d = 0; d < rank; d++)
+        if (has_axis(first->ints, first->count, d) ||
+            has_axis(second->ints, second->count, left++))
+            axes[count++] = d;
+    return emit_sum(s, inner.arg[0], axes, count);
+}
+
+/* axes[] of a broadcast in the dimensions that `gone` leaves; false where one is gone. */
+static bool axes_left(const Attr *axes, const Attr *gone, int64_t *left) {
+    for (uint32_t i = 0; i < axes->count; i++) {
+        if (has_axis(gone->ints, gone->count, axes->ints[i])) return false;
+        left[i] = axes->ints[i];
+        for (uint32_t j = 0; j < gone->count; j++)
+            left[i] -= gone->ints[j] < axes->ints[i];
+    }
+    return true;
+}
+
+/* What was repeated is counted instead. */
+Val shape_sum_broadcast(Simplifier *s, const Node *node) {
+    const Node inner = *operand(s, node, 0);
+    if (inner.op != OP_broadcast || !elem_is_float(node->type.elem)) return NO_VAL;
+    const Attr *gone = node_attr(node, ATTR_axes), *axes = node_attr(&inner, ATTR_axes);
+    int64_t summed[MAX_RANK], left[MAX_RANK], repeats[MAX_RANK], times;
+    uint32_t sums = 0, kept = 0, count = 0;
+    for (uint32_t i = 0; i < axes->count; i++) {
+        if (has_axis(gone->ints, gone->count, axes->ints[i])) {
+            summed[sums++] = i;
+            continue;
+        }
+        const Attr one = attr_ints(ATTR_axes, &axes->ints[i], 1);
+        axes_left(&one, gone, &left[kept++]);
+    }
+    for (uint32_t i = 0; i < gone->count; i++)
+        if (!has_axis(axes->ints, axes->count, gone->ints[i]))
+            repeats[count++] = gone->ints[i];
+    if (!count_over(&inner.type, repeats, count, &times)) return NO_VAL;
+    const Val sum = emit_sum(s, inner.arg[0], summed, sums);
+    const Type type = *graph_type(s->b.func, sum);
+    const Val factor = build_fill(&s->b, &type, (double)times);
+    return emit_broadcast(s, emit_scalar(s, OP_mul, sum, factor), &node->type, left);
+}
+
+/* A factor that is the same for all that is summed; a sign too. */
+Val shape_sum_scaled(Simplifier *s, const Node *node) {
+    const Node inner = *operand(s, node, 0);
+    const Attr *gone = node_attr(node, ATTR_axes);
+    if (!elem_is_float(node->type.elem)) return NO_VAL;
+    if (inner.op == OP_neg)
+        return emit_scalar(s, OP_neg, emit_sum(s, inner.arg[0], gone->ints, gone->count),
+                           NO_VAL);
+    if (inner.op != OP_mul) return NO_VAL;
+    for (uint32_t i = 0; i < 2; i++) {
+        const Node factor = *operand(s, &inner, i);
+        int64_t left[MAX_RANK];
+        double value;
+        Val scale = NO_VAL;
+        if (value_is_splat(s->b.func, inner.arg[i], &value))
+            scale = build_fill(&s->b, &node->type, value);
+        else if (factor.op == OP_broadcast &&
+                 axes_left(node_attr(&factor, ATTR_axes), gone, left))
+            scale = emit_broadcast(s, factor.arg[0], &node->type, left);
+        if (scale == NO_VAL) continue;
+        const Val sum = emit_sum(s, inner.arg[1 - i], gone->ints, gone->count);
+        return emit_scalar(s, OP_mul, sum, scale);
+    }
+    return NO_VAL;
+}
+
+static const AttrKey operand_maps[] = {ATTR_a, ATTR_b};
+
+/* The contraction with another operand i, read by another map. */
+static Val contract_with(Simplifier *s, const Node *node, uint32_t i, Val x,
+                         const AffineMap *map) {
+    Attr *attr = arena_copy(s->scratch, node->attr, node->attrs * sizeof *attr);
+    for (uint32_t a = 0; a < node->attrs; a++)
+        if (attr[a].key == operand_maps[i]) attr[a].map = map;
+    Val arg[] = {node->arg[0], node->arg[1]};
+    arg[i] = x;
+    return simplify_emit(s, OP_contract, arg, 2, attr, node->attrs);
+}
+
+Val shape_contract_transpose(Simplifier *s, const Node *node) {
+    for (uint32_t i = 0; i < 2; i++) {
+        const Node x = *operand(s, node, i);
+        if (x.op != OP_transpose) continue;
+        const AffineMap *old = node_attr(node, operand_maps[i])->map;
+        AffineMap map = *old;
+        for (uint32_t d = 0; d < map.rank; d++)
+            map.dim[node_ints(&x, ATTR_axes)[d]] = old->dim[d];
+        return contract_with(s, node, i, x.arg[0], &map);
+    }
+    return NO_VAL;
+}
+
+/* Whether the form is 0 wherever it is read. */
+static bool form_is_zero(const Node *node, const Affine *form) {
+    const Attr *dims = node_attr(node, ATTR_dims);
+    for (uint32_t e = 0; e < dims->count; e++)
+        if (form->coefficient[e] && dims->ints[e] != 1) return false;
+    return form->offset == 0;
+}
+
+/* A reshape that only adds or drops dimensions of extent 1. */
+Val shape_contract_units(Simplifier *s, const Node *node) {
+    for (uint32_t i = 0; i < 2; i++) {
+        const Node x = *operand(s, node, i);
+        if (x.op != OP_reshape) continue;
+        const Type from = *graph_type(s->b.func, x.arg[0]);
+        const AffineMap *old = node_attr(node, operand_maps[i])->map;
+        AffineMap map = {.axes = old->axes, .rank = from.rank};
+        int64_t place[MAX_RANK];
+        if (!units_only(&from, &x.type, place)) continue;
+        bool zero = true;
+        for (uint32_t d = 0; d < x.type.rank; d++)
+            if (!has_axis(place, from.rank, d)) zero &= form_is_zero(node, &old->dim[d]);
+        if (!zero) continue;
+        for (uint32_t d = 0; d < from.rank; d++)
+            map.dim[d] = place[d] < 0 ? (Affine){.divisor = 1} : old->dim[place[d]];
+        return contract_with(s, node, i, x.arg[0], &map);
+    }
+    return NO_VAL;
+}
+
+/* Places outside an operand read zero anyway. */
+Val shape_contract_pad(Simplifier *s, const Node *node) {
+    for (uint32_t i = 0; i < 2; i++) {
+        const Node x = *operand(s, node, i);
+        if (x.op != OP_pad || node_attr(&x, ATTR_value)->reals[0] != 0) continue;
+        AffineMap map = *node_attr(node, operand_maps[i])->map;
+        for (uint32_t d = 0; d < map.rank; d++) {
+            Affine *form = &map.dim[d];
+            form->offset -= node_ints(&x, ATTR_low)[d] * form->divisor;
+            form->divisor *= node_ints(&x, ATTR_inner)[d] + 1;
+        }
+        return contract_with(s, node, i, x.arg[0], &map);
+    }
+    return NO_VAL;
+}
