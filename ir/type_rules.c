@@ -1,4 +1,5 @@
 /* Type rules of sources, elementwise ops and control; and what all rules share. */
+#include "ir/scalar.h"
 #include "ir/type_rules.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -160,20 +161,10 @@ bool type_same(const Func *func, const Node *node, Type *out) {
     return true;
 }
 
-typedef enum ScalarClass { SCALAR_F, SCALAR_N, SCALAR_C, SCALAR_B } ScalarClass;
-
-static ScalarClass scalar_class(Op op) {
-    static const ScalarClass class[OP_COUNT] = {
-#define SCALAR(name, args, class, value, da, db) [OP_##name] = SCALAR_##class,
-#include "ir/scalar.def"
-#undef SCALAR
-    };
-    return class[op];
-}
-
 /* By ScalarClass: which operands are refused, and the words for what is wanted. */
 static bool class_takes(ScalarClass class, Elem elem) {
     switch (class) {
+    case SCALAR_NONE: return false;
     case SCALAR_F: return elem_is_float(elem);
     case SCALAR_N: return elem != ELEM_bool;
     case SCALAR_C: return true;
@@ -183,8 +174,8 @@ static bool class_takes(ScalarClass class, Elem elem) {
 }
 
 bool type_scalar_op(const Func *func, const Node *node, Type *out) {
-    static const char *const wanted[] = {"a float", "a number", "anything", "bool"};
-    ScalarClass class = scalar_class(node->op);
+    static const char *const wanted[] = {"", "a float", "a number", "anything", "bool"};
+    ScalarClass class = scalar_info(node->op).class;
     const Type *a = arg_type(func, node, 0);
     if (node->args == 2 && !type_equal(a, arg_type(func, node, 1)))
         return refuse_pair(func, node, a, arg_type(func, node, 1));

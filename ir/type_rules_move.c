@@ -213,6 +213,13 @@ bool type_fold(const Func *func, const Node *node, Type *out) {
     return true;
 }
 
+/* Without the attribute nothing is shared. */
+static bool read_batch(const Func *func, const Node *node, int64_t most, int64_t *batch) {
+    *batch = 0;
+    return !node_attr(node, ATTR_batch) ||
+           need_int(func, node, ATTR_batch, 0, most, batch);
+}
+
 /* axis in [0, rank), batch in [0, axis], the first `batch` dimensions shared. */
 static bool read_gather(const Func *func, const Node *node, const Type *x,
                         const Type *index, int64_t *axis, int64_t *batch) {
@@ -222,7 +229,7 @@ static bool read_gather(const Func *func, const Node *node, const Type *x,
     if (!x->rank) return refuse(func, node, "a scalar has no axis");
     if (!need_int(func, node, ATTR_axis, 0, (int64_t)x->rank - 1, axis)) return false;
     int64_t most = *axis < index->rank ? *axis : index->rank;
-    if (!need_int(func, node, ATTR_batch, 0, most, batch)) return false;
+    if (!read_batch(func, node, most, batch)) return false;
     for (uint32_t i = 0; i < *batch; i++)
         if (x->dim[i] != index->dim[i])
             return refuse(func, node,
@@ -253,7 +260,7 @@ bool type_scatter_add(const Func *func, const Node *node, Type *out) {
     const Attr *dims = need_attr(func, node, ATTR_dims, 1);
     int64_t axis, batch;
     if (!dims || !need_int(func, node, ATTR_axis, 0, MAX_RANK - 1, &axis) ||
-        !need_int(func, node, ATTR_batch, 0, index->rank, &batch))
+        !read_batch(func, node, index->rank, &batch))
         return false;
     uint32_t own = index->rank - (uint32_t)batch; /* index dimensions inside the update */
     if (update->elem == ELEM_bool) return refuse(func, node, "bool cannot be added");

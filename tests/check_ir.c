@@ -1,6 +1,7 @@
 /* Dimensions in normal form, types, the text of the graph, the verifier's words. */
 #include "base/alloc.h"
 #include "ir/build.h"
+#include "tests/op_cases.h"
 #include <check.h>
 
 static Guard guard;
@@ -146,6 +147,13 @@ START_TEST(text_comes_back) {
     Module *module = parse(texts[_i]);
     ck_assert_msg(module, "%s", rendered());
     ck_assert_str_eq(print(module), texts[_i]);
+}
+END_TEST
+
+START_TEST(cases_come_back) {
+    Module *module = op_case_parse(&op_cases[_i], &arena, &diag);
+    ck_assert_msg(module, "%s: %s", op_cases[_i].name, rendered());
+    ck_assert_str_eq(print(parse(print(module))), print(module));
 }
 END_TEST
 
@@ -315,6 +323,7 @@ Suite *suite_ir(void) {
     tcase_add_test(tcase, dims_have_a_normal_form);
     tcase_add_test(tcase, dims_are_evaluated_and_bounded);
     tcase_add_loop_test(tcase, text_comes_back, 0, COUNT(texts));
+    tcase_add_loop_test(tcase, cases_come_back, 0, op_case_count);
     tcase_add_loop_test(tcase, mistakes_have_words, 0, COUNT(mistakes));
     tcase_add_test(tcase, messages_show_line_and_caret);
     tcase_add_test(tcase, words_near_are_found);
