@@ -58,7 +58,7 @@ static Val names_find(const Names *names, const char *name) {
 
 static bool define(FuncParser *f, const Token *token, Val value) {
     if (names_find(&f->names, token->text) != NO_VAL)
-        return parse_error(f->p, token->span, "%%%s is defined twice", token->text);
+        return part_error(f->p, token->span, "%%%s is defined twice", token->text);
     if (2 * f->names.used >= f->names.size) names_grow(&f->names, f->p->lexer.arena);
     uint32_t at = names_slot(&f->names, token->text);
     f->names.name[at] = token->text;
@@ -70,7 +70,7 @@ static bool define(FuncParser *f, const Token *token, Val value) {
 static Val lookup(FuncParser *f, const Token *token) {
     Val value = names_find(&f->names, token->text);
     if (value == NO_VAL)
-        parse_error(f->p, token->span, "%%%s is not defined", token->text);
+        part_error(f->p, token->span, "%%%s is not defined", token->text);
     return value;
 }
 
@@ -83,8 +83,7 @@ static bool find_word(const char *const *words, int count, const char *word, int
 static bool parse_role(Parser *p, Role *role) {
     int index;
     if (!find_word(role_words, ROLE_COUNT, p->lexer.token.text, &index))
-        return parse_error(p, p->lexer.token.span, "`%s` is no role",
-                           p->lexer.token.text);
+        return part_error(p, p->lexer.token.span, "`%s` is no role", p->lexer.token.text);
     *role = (Role)index;
     lex_next(&p->lexer);
     return true;
@@ -96,10 +95,10 @@ static bool parse_param(FuncParser *f) {
     Type type;
     if (p->lexer.token.kind == TOKEN_WORD && !parse_role(p, &role)) return false;
     Token name = p->lexer.token;
-    if (!parse_expect(p, TOKEN_VALUE, "a parameter, %name") || !parse_mark(p, ':') ||
-        !parse_type(p, &type))
+    if (!part_expect(p, TOKEN_VALUE, "a parameter, %name") || !part_mark(p, ':') ||
+        !part_type(p, &type))
         return false;
-    if (type.parts) return parse_error(p, name.span, "a parameter cannot be a tuple");
+    if (type.parts) return part_error(p, name.span, "a parameter cannot be a tuple");
     /* %3 is a place, not a name. */
     const char *text = name_is_number(name.text) ? "" : name.text;
     Val value = func_param(f->func, text, role, type, name.span);
@@ -122,35 +121,35 @@ static bool parse_result(FuncParser *f) {
             break;
         }
         if (words)
-            return parse_error(p, word.span, "`=` expected after the result's name");
+            return part_error(p, word.span, "`=` expected after the result's name");
         if (!parse_role(p, &result.role)) return false;
     }
     result.value = p->lexer.token;
-    if (!parse_expect(p, TOKEN_VALUE, "a result, %value")) return false;
+    if (!part_expect(p, TOKEN_VALUE, "a result, %value")) return false;
     if (lex_is_word(&p->lexer, "alias")) {
         lex_next(&p->lexer);
         result.alias = p->lexer.token;
-        if (!parse_expect(p, TOKEN_VALUE, "a parameter, %name")) return false;
+        if (!part_expect(p, TOKEN_VALUE, "a parameter, %name")) return false;
     }
     vec_push(p->lexer.arena, &f->results, result);
     return true;
 }
 
 static bool parse_ports(FuncParser *f, bool (*parse)(FuncParser *f)) {
-    if (!parse_mark(f->p, '(')) return false;
+    if (!part_mark(f->p, '(')) return false;
     while (!lex_is(&f->p->lexer, ')')) {
         if (!parse(f)) return false;
         if (lex_is(&f->p->lexer, ')')) break;
-        if (!parse_mark(f->p, ',')) return false;
+        if (!part_mark(f->p, ',')) return false;
     }
-    return parse_mark(f->p, ')');
+    return part_mark(f->p, ')');
 }
 
 /* The words of all ops, for a suggestion. */
 static bool unknown_op(Parser *p, const Token *token) {
     const char *names[OP_COUNT];
     for (int i = 0; i < OP_COUNT; i++) names[i] = op_info[i].name;
-    parse_error(p, token->span, "there is no op `%s`", token->text);
+    part_error(p, token->span, "there is no op `%s`", token->text);
     const char *near = nearest_word(token->text, names, OP_COUNT);
     if (near) diag_hint(p->lexer.diag, "did you mean `%s`?", near);
     return false;
@@ -167,7 +166,7 @@ static bool parse_operands(FuncParser *f, ValList *args) {
         if (!lex_is(&p->lexer, ',')) return true;
         lex_next(&p->lexer);
         if (p->lexer.token.kind != TOKEN_VALUE)
-            return parse_error(p, p->lexer.token.span, "an operand expected");
+            return part_error(p, p->lexer.token.span, "an operand expected");
     }
     return true;
 }
@@ -179,12 +178,12 @@ static bool check_stated_type(FuncParser *f, Val value) {
     if (!lex_is(&p->lexer, ':')) return true;
     lex_next(&p->lexer);
     Span span = p->lexer.token.span;
-    if (!parse_type(p, &stated)) return false;
+    if (!part_type(p, &stated)) return false;
     if (type_equal(&stated, graph_type(f->func, value))) return true;
     Text text;
     text_init(&text, p->lexer.arena);
     type_print(&p->module->dims, graph_type(f->func, value), &text);
-    return parse_error(p, span, "the type is %s, the text states another", text.at);
+    return part_error(p, span, "the type is %s, the text states another", text.at);
 }
 
 static bool parse_node(FuncParser *f) {
@@ -193,17 +192,17 @@ static bool parse_node(FuncParser *f) {
     ValList args = {0};
     AttrList attrs = {0};
     Op op;
-    if (!parse_expect(p, TOKEN_VALUE, "a value, %name, or }") || !parse_mark(p, '='))
+    if (!part_expect(p, TOKEN_VALUE, "a value, %name, or }") || !part_mark(p, '='))
         return false;
     word = p->lexer.token;
-    if (!parse_expect(p, TOKEN_WORD, "an op")) return false;
+    if (!part_expect(p, TOKEN_WORD, "an op")) return false;
     if (!op_parse(word.text, &op)) return unknown_op(p, &word);
-    if (!parse_operands(f, &args) || !parse_attrs(p, &attrs)) return false;
+    if (!parse_operands(f, &args) || !part_attrs(p, &attrs)) return false;
     Span span = {name.span.source, name.span.begin, p->lexer.last_end};
     uint32_t errors = p->lexer.diag->errors;
     Val value = graph_emit(f->func, op, args.at, args.count, attrs.at, attrs.count, span);
     if (value == NO_VAL) {
-        if (p->lexer.diag->errors == errors) parse_error(p, span, "this node is wrong");
+        if (p->lexer.diag->errors == errors) part_error(p, span, "this node is wrong");
         return false;
     }
     return define(f, &name, value) && check_stated_type(f, value);
@@ -215,13 +214,13 @@ static bool resolve_results(FuncParser *f) {
         Val value = lookup(f, &pending->value), alias = NO_VAL;
         if (value == NO_VAL) return false;
         if (graph_type(f->func, value)->parts)
-            return parse_error(f->p, pending->value.span, "a result cannot be a tuple");
+            return part_error(f->p, pending->value.span, "a result cannot be a tuple");
         if (pending->alias.kind == TOKEN_VALUE) {
             alias = lookup(f, &pending->alias);
             if (alias == NO_VAL) return false;
             if (alias >= f->func->params.count)
-                return parse_error(f->p, pending->alias.span, "%%%s is no parameter",
-                                   pending->alias.text);
+                return part_error(f->p, pending->alias.span, "%%%s is no parameter",
+                                  pending->alias.text);
         }
         func_result(f->func, pending->name, pending->role, value,
                     alias == NO_VAL ? -1 : (int32_t)alias);
@@ -232,15 +231,15 @@ static bool resolve_results(FuncParser *f) {
 static bool parse_func(Parser *p, FuncKind kind) {
     lex_next(&p->lexer);
     Token name = p->lexer.token;
-    if (!parse_expect(p, TOKEN_FUNC, "the function's name, @name")) return false;
+    if (!part_expect(p, TOKEN_FUNC, "the function's name, @name")) return false;
     if (module_find(p->module, name.text))
-        return parse_error(p, name.span, "@%s is defined twice", name.text);
+        return part_error(p, name.span, "@%s is defined twice", name.text);
     /* It enters the module when it is complete, so that it cannot call itself. */
     Func *func = arena_new(p->module->arena, Func);
     *func = (Func){.module = p->module, .kind = kind, .name = name.text};
     FuncParser f = {.p = p, .func = func};
-    if (!parse_ports(&f, parse_param) || !parse_expect(p, TOKEN_ARROW, "->") ||
-        !parse_ports(&f, parse_result) || !parse_mark(p, '{'))
+    if (!parse_ports(&f, parse_param) || !part_expect(p, TOKEN_ARROW, "->") ||
+        !parse_ports(&f, parse_result) || !part_mark(p, '{'))
         return false;
     while (!lex_is(&p->lexer, '}'))
         if (!parse_node(&f)) return false;
@@ -254,15 +253,15 @@ static bool parse_symbol(Parser *p) {
     lex_next(&p->lexer);
     Token name = p->lexer.token;
     int64_t max = 0;
-    if (!parse_expect(p, TOKEN_WORD, "the symbol's name")) return false;
-    if (parse_find_symbol(p, name.text))
-        return parse_error(p, name.span, "symbol %s is declared twice", name.text);
+    if (!part_expect(p, TOKEN_WORD, "the symbol's name")) return false;
+    if (part_find_symbol(p, name.text))
+        return part_error(p, name.span, "symbol %s is declared twice", name.text);
     if (lex_is_word(&p->lexer, "max")) {
         lex_next(&p->lexer);
         Span span = p->lexer.token.span;
-        if (!parse_int(p, &max)) return false;
+        if (!part_int(p, &max)) return false;
         if (max < 1 || max > DIM_LIMIT)
-            return parse_error(p, span, "the maximum must be in [1, 2^46]");
+            return part_error(p, span, "the maximum must be in [1, 2^46]");
     }
     dim_symbol(&p->module->dims, name.text, max);
     return true;
@@ -271,7 +270,7 @@ static bool parse_symbol(Parser *p) {
 static bool parse_head(Parser *p) {
     int stage;
     if (!lex_is_word(&p->lexer, "module"))
-        return parse_error(p, p->lexer.token.span, "`module` expected");
+        return part_error(p, p->lexer.token.span, "`module` expected");
     lex_next(&p->lexer);
     if (p->lexer.token.kind != TOKEN_WORD) return true;
     if (find_word(stage_words, STAGE_COUNT, p->lexer.token.text, &stage)) {
@@ -295,8 +294,8 @@ static bool parse_module(Parser *p) {
         } else if (lex_is_word(&p->lexer, "symbol")) {
             if (!parse_symbol(p)) return false;
         } else {
-            return parse_error(p, p->lexer.token.span,
-                               "`func`, `body`, `group` or `symbol` expected");
+            return part_error(p, p->lexer.token.span,
+                              "`func`, `body`, `group` or `symbol` expected");
         }
     }
     return true;

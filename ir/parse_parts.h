@@ -14,14 +14,14 @@ typedef VEC(Val) ValList;
 typedef VEC(Attr) AttrList;
 
 /* Reports, unless the token there was reported already; always false. */
-bool parse_error(Parser *p, Span span, const char *format, ...)
+bool part_error(Parser *p, Span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-bool parse_expect(Parser *p, TokenKind kind, const char *what); /* and steps over it */
-bool parse_mark(Parser *p, char mark);
-bool parse_int(Parser *p, int64_t *value); /* signed */
-bool parse_type(Parser *p, Type *type);
-bool parse_dim(Parser *p, Dim *dim);
-bool parse_attrs(Parser *p, AttrList *attrs); /* {...}, or nothing */
-bool parse_find_symbol(Parser *p, const char *name);
+bool part_expect(Parser *p, TokenKind kind, const char *what); /* and steps over it */
+bool part_mark(Parser *p, char mark);
+bool part_int(Parser *p, int64_t *value); /* signed */
+bool part_type(Parser *p, Type *type);
+bool part_dim(Parser *p, Dim *dim);
+bool part_attrs(Parser *p, AttrList *attrs); /* {...}, or nothing */
+bool part_find_symbol(Parser *p, const char *name);
 
 #endif
