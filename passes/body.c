@@ -21,6 +21,23 @@ Val body_repeat(Func *func, Func *body, int64_t count, uint32_t carries, const V
     return graph_emit(func, OP_repeat, arg, args, attrs, 3, span);
 }
 
+const bool *func_live(const Func *func, Arena *scratch) {
+    bool *live = arena_array(scratch, bool, func->nodes.count);
+    for (uint32_t i = 0; i < func->results.count; i++) live[func->results.at[i]] = true;
+    for (Val v = func->nodes.count; v-- > 0;)
+        for (uint32_t i = 0; live[v] && i < graph_node(func, v)->args; i++)
+            live[graph_node(func, v)->arg[i]] = true;
+    return live;
+}
+
+void func_compact(Func *func, Arena *scratch) {
+    const bool *live = func_live(func, scratch);
+    Rewrite rewrite = rewrite_begin(func, scratch);
+    for (Val v = func->params.count; v < func->nodes.count; v++)
+        if (live[v]) rewrite_copy(&rewrite, v);
+    rewrite_finish(&rewrite);
+}
+
 typedef VEC(Func *) FuncList;
 
 static bool list_has(const FuncList *list, const Func *func) {

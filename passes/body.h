@@ -15,6 +15,11 @@ Func *body_new(Module *module, const char *name);
 Val body_repeat(Func *func, Func *body, int64_t count, uint32_t carries, const Val *arg,
                 uint32_t args, Span span);
 
+/* [nodes] what the results need; a repeat as a whole. */
+const bool *func_live(const Func *func, Arena *scratch);
+/* Drops the other nodes. */
+void func_compact(Func *func, Arena *scratch);
+
 /* Lists the entries and the functions they reach, callees first, and tells equal names
  * apart. */
 void body_collect(Module *module, Arena *scratch);

@@ -153,15 +153,6 @@ static Func *backward_body(const Loop *l) {
     return to;
 }
 
-static const bool *needed(const Func *func, Arena *scratch) {
-    bool *live = arena_array(scratch, bool, func->nodes.count);
-    for (uint32_t i = 0; i < func->results.count; i++) live[func->results.at[i]] = true;
-    for (Val v = func->nodes.count; v-- > 0;)
-        for (uint32_t i = 0; live[v] && i < graph_node(func, v)->args; i++)
-            live[graph_node(func, v)->arg[i]] = true;
-    return live;
-}
-
 /* `from` without the nodes and the invariants that it does not read. */
 static Func *pruned(const Func *from, const bool *live, Arena *scratch) {
     Func *to = body_new(from->module, from->name);
@@ -263,7 +254,7 @@ static void emit_backward(const Loop *l, Val v) {
     Sweep *s = l->s;
     Arena *scratch = s->scratch;
     const Func *all = backward_body(l);
-    const bool *live = needed(all, scratch);
+    const bool *live = func_live(all, scratch);
     Func *body = pruned(all, live, scratch);
     const uint32_t adjoints = all->results.count;
     Val *stack = arena_array(scratch, Val, l->carries);

@@ -11,9 +11,9 @@
  *
  * Method   values are emitted again in order; each is simplified when it is emitted, its
  *          operands being simple already, and so is what a rule emits.  The rules are
- *          tables: simplify_scalar.c over values, simplify_shape.c over attributes.
+ *          tables: scalar_rules over values, shape_rules over attributes.
  * Needs    nothing.
- * Leaves   no value that a rule matches.  What became unused stays for dce.
+ * Leaves   no value that a rule matches, and none unused but carries of a repeat.
  */
 #include "passes/simplify.h"
 #include "ir/scalar.h"
@@ -97,6 +97,7 @@ static void simplify_func(Simplifier *s, Func *func) {
             simplify_emit(s, node->op, arg, node->args, node->attr, node->attrs);
     }
     rewrite_finish(&rewrite);
+    func_compact(func, s->scratch); /* every rule leaves the value it replaced */
 }
 
 bool pass_simplify(PassContext *cx, Module *module) {
