@@ -79,19 +79,40 @@ Value math_poly(const Math *m, Value x, const double *c, uint32_t n) {
     return y;
 }
 
-static Value power_of_two(const Math *m, Value n) {
+/* Through 32 bits, which every processor converts in vectors. */
+static Value whole_number(const Math *m, Value n) {
+    Value whole = LLVMBuildFPToSI(m->b, n, lanes_type(m->e, ELEM_i32, m->lanes), "");
+    return LLVMBuildSExt(m->b, whole, m->integer, "");
+}
+
+static Value from_exponent(const Math *m, Value n) {
     Value biased = LLVMBuildAdd(m->b, n, math_int(m, m->bias), "");
     return math_float(m, LLVMBuildShl(m->b, biased, math_int(m, m->mantissa), ""));
+}
+
+Value math_power_of_two(const Math *m, Value n) {
+    return from_exponent(m, whole_number(m, n));
+}
+
+/* AVX-512 has an instruction for a * 2^n. */
+static Value scale_avx512(const Math *m, Value a, Value n) {
+    LLVMTypeRef i32 = m->e->elem[ELEM_i32];
+    LLVMTypeRef bits = m->lanes == 16 ? m->e->i16 : m->e->i8;
+    Value mask = LLVMConstAllOnes(bits), rounding = LLVMConstInt(i32, 4, false);
+    Value args[] = {a, n, a, mask, rounding};
+    if (m->lanes == 16)
+        return intrinsic(m->e, "llvm.x86.avx512.mask.scalef.ps.512", NULL, args, 5);
+    return intrinsic(m->e, "llvm.x86.avx512.mask.scalef.ps.256", NULL, args, 4);
 }
 
 /* Two factors, so that neither leaves the range of exponents where the result does not:
  * the first product is exact, the second rounds into a denormal or overflows. */
 Value math_scale(const Math *m, Value a, Value n) {
-    LLVMTypeRef i32 = lanes_type(m->e, ELEM_i32, m->lanes);
-    Value whole = LLVMBuildFPToSI(m->b, n, i32, "");
-    whole = LLVMBuildSExt(m->b, whole, m->integer, "");
+    bool fits = m->elem == ELEM_f32 && (m->lanes == 8 || m->lanes == 16);
+    if (m->e->has_avx512 && fits) return scale_avx512(m, a, n);
+    Value whole = whole_number(m, n);
     Value half = LLVMBuildAShr(m->b, whole, math_int(m, 1), "");
     Value rest = LLVMBuildSub(m->b, whole, half, "");
-    a = math_mul(m, a, power_of_two(m, half));
-    return math_mul(m, a, power_of_two(m, rest));
+    a = math_mul(m, a, from_exponent(m, half));
+    return math_mul(m, a, from_exponent(m, rest));
 }

@@ -33,6 +33,7 @@ Value math_bits(const Math *m, Value a); /* as integers */
 Value math_float(const Math *m, Value bits);
 /* c[0] + c[1] x + ... + c[n - 1] x^(n-1), Horner's rule by fma */
 Value math_poly(const Math *m, Value x, const double *c, uint32_t n);
+Value math_power_of_two(const Math *m, Value n); /* 2^n, normal, n a whole float */
 Value math_scale(const Math *m, Value a,
                  Value n); /* a * 2^n, n a whole float; rounds once */
 

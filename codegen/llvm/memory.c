@@ -11,9 +11,20 @@ static Value lane_const(const Emitter *e, uint32_t lane) {
     return LLVMConstInt(e->elem[ELEM_i32], lane, false);
 }
 
-static Value load_plain(Emitter *e, Elem elem, uint32_t lanes, Value at) {
-    Value load = LLVMBuildLoad2(e->builder, memory_type(e, elem, lanes), at, "");
-    LLVMSetAlignment(load, elem_bytes(elem));
+/* Memory that nobody writes while the kernel runs. */
+static bool is_constant(const Buffer *b) {
+    return b->kind == BUFFER_TABLE ||
+           (b->kind == BUFFER_ARG && !b->written && !b->may_alias);
+}
+
+static Value load_plain(Emitter *e, const Buffer *b, uint32_t lanes, Value at) {
+    Value load = LLVMBuildLoad2(e->builder, memory_type(e, b->elem, lanes), at, "");
+    LLVMSetAlignment(load, elem_bytes(b->elem));
+    if (is_constant(b)) {
+        unsigned kind = LLVMGetMDKindIDInContext(e->context, "invariant.load", 14);
+        LLVMMetadataRef none = LLVMMDNodeInContext2(e->context, NULL, 0);
+        LLVMSetMetadata(load, kind, LLVMMetadataAsValue(e->context, none));
+    }
     return load;
 }
 
@@ -120,8 +131,8 @@ static Value load_elements(Emitter *e, const Buffer *b, Value at, uint32_t count
                            uint32_t lanes, int64_t stride) {
     Value y = LLVMConstNull(memory_type(e, b->elem, lanes));
     for (uint32_t i = 0; i < count; i++) {
-        Value one = load_plain(e, b->elem, 1,
-                               address(e, b->elem, at, index_const(e, stride * i)));
+        Value one =
+            load_plain(e, b, 1, address(e, b->elem, at, index_const(e, stride * i)));
         y = LLVMBuildInsertElement(e->builder, y, one, lane_const(e, i), "");
     }
     return y;
@@ -142,11 +153,11 @@ static Value load_lanes(Emitter *e, const Expr *x, Value at) {
     if (constant_active(active, x->lanes, &count)) {
         if (!count) return LLVMConstNull(memory_type(e, x->elem, x->lanes));
         if (x->lanes > 1 && x->i == 0)
-            return resize(e, splat(e, load_plain(e, x->elem, 1, at), count), count,
+            return resize(e, splat(e, load_plain(e, x->buffer, 1, at), count), count,
                           x->lanes);
         if (x->lanes > 1 && x->i != 1)
             return load_elements(e, x->buffer, at, count, x->lanes, x->i);
-        return resize(e, load_plain(e, x->elem, count, at), count, x->lanes);
+        return resize(e, load_plain(e, x->buffer, count, at), count, x->lanes);
     }
     Value mask = mask_of(e, expr_emit(e, active), x->lanes);
     if (x->i == 1 || x->lanes == 1) return load_masked(e, x->buffer, x->lanes, at, mask);
@@ -163,7 +174,7 @@ Value gather_emit(Emitter *e, const Expr *x) {
     Value at = address(e, x->elem, base_of(e, x->buffer), expr_emit(e, x->arg[0]));
     Value offsets = expr_emit(e, x->arg[1]);
     at = address(e, x->elem, at, offsets);
-    if (x->lanes == 1) return from_memory(e, x->elem, load_plain(e, x->elem, 1, at));
+    if (x->lanes == 1) return from_memory(e, x->elem, load_plain(e, x->buffer, 1, at));
     Value mask = int_lanes(e, e->elem[ELEM_bool], x->lanes, 1);
     return from_memory(e, x->elem, gather_masked(e, x->buffer, x->lanes, at, mask));
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* The loops come in their final shape, so all that is left is to clean up addresses. */
-static const char *const pass_list = "function(early-cse,instcombine,simplifycfg)";
+static const char *const pass_list = "function(early-cse,simplifycfg)";
 
 static pthread_once_t targets_once = PTHREAD_ONCE_INIT;
 
