@@ -46,7 +46,7 @@ bool part_int(Parser *p, int64_t *value) {
     errno = 0;
     *value = strtoll(token.text, &end, 10);
     if (*end) return part_error(p, token.span, "an integer expected");
-    if (errno) return part_error(p, token.span, "%s is too large", token.text);
+    if (errno) return part_error(p, token.span, "the number is too large");
     if (minus) *value = -*value;
     return true;
 }

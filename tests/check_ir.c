@@ -313,6 +313,98 @@ START_TEST(verifier_has_words) {
 }
 END_TEST
 
+/* Every beginning of every case is a module or a message. */
+START_TEST(truncated_text_is_survived) {
+    const char *text =
+        arena_print(&arena, "module\nsymbol N max 9\n%s", op_cases[_i].text);
+    for (size_t length = 0; length < strlen(text); length++) {
+        ArenaMark mark = arena_mark(&arena);
+        diag_init(&diag, &arena);
+        Module *module =
+            graph_parse(&arena, &diag, diag_source(&diag, "test", text, length));
+        ck_assert(!module == (diag.errors > 0));
+        arena_release(&arena, mark);
+    }
+}
+END_TEST
+
+static const char *repeated(const char *part, int count) {
+    Text text;
+    text_init(&text, &arena);
+    for (int i = 0; i < count; i++) text_puts(&text, part);
+    return text.at;
+}
+
+/* head, part repeated, tail; and what the message says. */
+static const struct {
+    const char *head, *part;
+    int count;
+    const char *tail, *message;
+} hostile[] = {
+    {"module\nfunc @f(%x: f32[", "(", 100000, "1]) -> (%x) {}",
+     "parentheses nest more than 32"},
+    {"module\nfunc @f(%x: f32[", "1, ", 100000, "1]) -> (%x) {}",
+     "more than 8 dimensions"},
+    {"module\nfunc @f(%x: f32[1", "0", 1000, "]) -> (%x) {}", "is too large"},
+    {"module\nfunc @f(%x: f32[1", "*99999", 1000, "]) -> (%x) {}",
+     "the dimension is too large"},
+    {"module\nsymbol N\nfunc @f(%x: f32[N", "/N/(N + 1)", 1000, "]) -> (%x) {}",
+     "the dimension is too large"},
+    {"module\nsymbol N\nfunc @f(%x: f32[(N + 1)", "*(N + 1)", 100, "]) -> (%x) {}",
+     "the dimension is too large"},
+    {"module\nfunc @f() -> (%x) { %x = iota {dims = [", "1, ", 100000,
+     "1], elem = f32, axis = 0}}", "at most 8 is allowed"},
+    {"module\nfunc @f(%x: f32[1]) -> (%x) { %y = contract %x, %x {dims = [", "1, ", 100,
+     "1], a = [d0], b = [d0], out = []}}", "at most 16 are allowed"},
+    {"module\nfunc @f(%x: f32[1]) -> (%x) { %y = contract %x, %x {dims = [1], a = [",
+     "d0, ", 100, "d0], b = [d0], out = []}}", "more than 8 forms"},
+    {"module\nfunc @f(%x: f32[1]) -> (%x) { %y = contract %x, %x {dims = [1], a = [d0",
+     " + 9000000000000000000*d0", 2, "], b = [d0], out = []}}",
+     "the coefficient is too large"},
+    {"module\nfunc @f(%x: f32[1]) -> (%x) { %y = contract %x, %x {dims = [1], a = [d0",
+     " + 9000000000000000*d0", 2, "], b = [d0], out = []}}",
+     "form 0 of map `a` is out of range"},
+    {"module\nfunc @f(%x: f32[]) -> (%x) { %y = concat %x", ", %x", 100000,
+     " {axis = 0}}", "scalars have no axis"},
+    {"", "\x01", 10, "", "this begins no token"},
+    {"", "\xff\xfe", 10, "", "this begins no token"},
+    {"", "", 0, "", "`module` expected"},
+    {"module\nfunc @f(%x: f32[]) -> (%x) { %\"", "a", 100000, "\n",
+     "this begins no token"},
+};
+
+START_TEST(hostile_text_is_refused) {
+    const char *text = arena_print(
+        &arena, "%s%s%s", hostile[_i].head,
+        hostile[_i].count ? repeated(hostile[_i].part, hostile[_i].count) : "",
+        hostile[_i].tail);
+    ck_assert_ptr_null(parse(text));
+    ck_assert_uint_eq(diag.errors, 1);
+    ck_assert_msg(strstr(diag.messages.at[0].text, hostile[_i].message), "%.2000s",
+                  rendered());
+    ck_assert_uint_lt(strlen(rendered()), 5000);
+}
+END_TEST
+
+/* Bodies that call bodies: 64 levels and no more. */
+START_TEST(nesting_is_bounded) {
+    for (int depth = 60; depth < 70; depth++) {
+        Text text;
+        text_init(&text, &arena);
+        text_puts(&text, "module\ngroup @g0(%x: f32[]) -> (%y) { %y = exp %x }\n"
+                         "body @b0(%i: i32[], %x: f32[]) -> (%y) { %y = exp %x }\n");
+        for (int i = 1; i <= depth; i++)
+            text_printf(
+                &text,
+                "body @b%d(%%i: i32[], %%x: f32[]) -> (%%y) { %%t = repeat %%x "
+                "{count = 1, carries = 1, body = @b%d} %%y = get %%t {index = 0} }\n",
+                i, i - 1);
+        diag_init(&diag, &arena);
+        ck_assert(!parse(text.at) == (depth > 64));
+    }
+}
+END_TEST
+
 #define COUNT(table) (int)(sizeof(table) / sizeof *(table))
 
 Suite *suite_ir(void);
@@ -329,6 +421,9 @@ Suite *suite_ir(void) {
     tcase_add_test(tcase, words_near_are_found);
     tcase_add_test(tcase, rewrite_keeps_ports);
     tcase_add_test(tcase, builders_emit_what_they_say);
+    tcase_add_loop_test(tcase, truncated_text_is_survived, 0, op_case_count);
+    tcase_add_loop_test(tcase, hostile_text_is_refused, 0, COUNT(hostile));
+    tcase_add_test(tcase, nesting_is_bounded);
     tcase_add_loop_test(tcase, verifier_has_words, 0, COUNT(invalid));
     suite_add_tcase(suite, tcase);
     return suite;
