@@ -287,6 +287,10 @@ void grad_repeat(Sweep *s, Val v, const Node *node, Val g) {
     Loop l = {.s = s, .node = node, .part = s->part[v], .body = body_of(node)};
     l.count = node_int(node, ATTR_count, 0);
     l.carries = (uint32_t)node_int(node, ATTR_carries, 0);
+    if (!l.count) { /* the carries come out as they went in */
+        for (uint32_t k = 0; k < l.carries; k++) sweep_add(s, node->arg[k], l.part[k]);
+        return;
+    }
     l.params = l.body->params.count;
     l.wanted = arena_array(s->scratch, bool, l.carries);
     l.useful = arena_array(s->scratch, bool, l.params);
