@@ -1,0 +1,290 @@
+/*
+ * One kernel over the elements of a group's largest result: loops as few as the values
+ * allow, vectors along the last, tasks over the outer ones; smaller results are stored where
+ * the loops that they depend on are open.
+ *
+ * The nest is built, perhaps more than once: while it is built the emitter learns where runs
+ * of elements have to be cut, and whether vectors would walk across rows.
+ */
+#include "passes/nest.h"
+
+/* Work of a task, in elements times ops: some ten microseconds of one core. */
+#define TASK_WORK 65536
+
+/* ---- kernels ---- */
+
+NestKernel nest_kernel(Lowering *l, const char *suffix) {
+    const char *name = arena_print(l->arena, "%s%s", l->group->name, suffix);
+    return (NestKernel){.lowering = l, .kernel = kernel_new(l->arena, name)};
+}
+
+Buffer *nest_arg(NestKernel *k, Operand operand, const char *name, Elem elem,
+                 bool written) {
+    Arena *arena = k->lowering->arena;
+    vec_push(arena, &k->operands, operand);
+    return buffer_arg(k->kernel, arena, name, elem, written);
+}
+
+void nest_done(NestKernel *k) {
+    vec_push(k->lowering->arena, &k->lowering->kernels,
+             (LoweredKernel){.kernel = k->kernel, .arg = k->operands.at});
+}
+
+/* ---- one attempt ---- */
+
+typedef struct Store {
+    Val v;
+    const Buffer *buffer;
+    const Type *type;
+    Dim inner;      /* elements of the root for one of this */
+    uint32_t depth; /* axes it depends on */
+} Store;
+
+typedef struct Build {
+    const Nest *nest;
+    Emitter *e;
+    NestKernel k;
+    Domain domain;
+    uint32_t stores;
+    Store *store;
+    uint32_t lanes;
+    const Index *axis[32];
+    uint32_t split; /* axis that tasks cut into pieces */
+    int64_t piece;  /* steps of it a task */
+    const Expr *begin, *end;
+} Build;
+
+static const Type *root_type(const Nest *nest) {
+    Dims *dims = nest->lowering->dims;
+    const Type *root = NULL;
+    int64_t most = -1;
+    for (uint32_t i = 0; i < nest->results; i++) {
+        const Type *type = graph_type(nest->lowering->group, nest->result[i].v);
+        int64_t count = dim_max(dims, type_count(dims, type));
+        if (count <= most) continue;
+        most = count;
+        root = type;
+    }
+    return root;
+}
+
+/* The elements of the root that share one element of a smaller result. */
+static void find_inner(Build *b, const Type *root, Store *store) {
+    Dims *dims = b->nest->lowering->dims;
+    Dim count = type_count(dims, store->type), total = type_count(dims, root);
+    if (!dim_divides(dims, total, count, &store->inner) || !dim_is_const(store->inner))
+        bug(b->e->arena, "results of unrelated shapes in one group");
+    if (store->inner == 1) return;
+    uint32_t run = b->domain.runs ? b->domain.runs - 1 : 0;
+    vec_push(b->e->arena, &b->e->cuts, (Cut){b->domain.id + run, store->inner});
+}
+
+static void begin_build(Build *b, const Nest *nest, uint32_t lanes) {
+    Lowering *l = nest->lowering;
+    const Type *root = root_type(nest);
+    b->nest = nest;
+    b->lanes = lanes;
+    b->k = nest_kernel(l, nest->suffix);
+    b->e->n = b->k.kernel->n;
+    b->e->lanes = target_lanes(l->target);
+    b->store = arena_array(l->arena, Store, nest->results);
+    b->stores = nest->results;
+    for (uint32_t i = 0; i < l->group->params.count; i++)
+        emit_place(b->e, i,
+                   nest_arg(&b->k, (Operand){OPERAND_PARAM, i},
+                            arena_print(l->arena, "p%u", i),
+                            graph_type(l->group, i)->elem, false));
+    if (nest->setup) nest->setup(nest->context, &b->k, b->e);
+    b->domain.id = (l->group->nodes.count + 2) * MAX_AXES;
+    Domain probe = domain_new(b->e, b->domain.id, root->rank, root->dim);
+    b->domain = probe;
+    for (uint32_t i = 0; i < nest->results; i++) {
+        Val v = nest->result[i].v;
+        const Type *type = graph_type(l->group, v);
+        const Buffer *buffer =
+            nest_arg(&b->k, nest->result[i].operand, arena_print(l->arena, "y%u", i),
+                     type->elem, true);
+        b->store[i] = (Store){v, buffer, type, 1};
+        find_inner(b, root, &b->store[i]);
+    }
+    b->domain = domain_new(b->e, probe.id, root->rank, root->dim);
+    for (uint32_t i = 0; i < b->stores; i++)
+        for (uint32_t j = 0; j < b->domain.axes; j++)
+            b->store[i].depth += b->domain.axis[j].unit >= b->store[i].inner;
+}
+
+/* ---- work and tasks ---- */
+
+/* Ops an element of the root, roughly: nodes, times the length of reductions. */
+static double work_of_element(const Func *group, Dims *dims, int64_t elements) {
+    double work = 0;
+    for (Val v = 0; v < group->nodes.count; v++) {
+        const Node *node = graph_node(group, v);
+        OpClass class = op_info[node->op].class;
+        if (class == CLASS_SOURCE || class == CLASS_MOVE) continue;
+        double count = (double)dim_max(dims, type_count(dims, &node->type));
+        for (uint32_t i = 0; i < node->args && class == CLASS_REDUCE; i++) {
+            const Type *from = graph_type(group, node->arg[i]);
+            count += (double)dim_max(dims, type_count(dims, from));
+        }
+        const Attr *axes = node_attr(node, ATTR_dims);
+        if (node->op == OP_contract) {
+            count = 1;
+            for (uint32_t i = 0; i < axes->count; i++)
+                count *= (double)dim_max(dims, axes->ints[i]);
+        }
+        if (node->op == OP_exp || node->op == OP_log || node->op == OP_tanh ||
+            node->op == OP_random)
+            count *= 8;
+        work += count;
+    }
+    return work / (double)(elements ? elements : 1) + 1;
+}
+
+static int64_t axis_extent(const Build *b, uint32_t axis) {
+    return dim_max(b->nest->lowering->dims, b->domain.axis[axis].extent);
+}
+
+/* The outermost axis of which one step is little enough work, and how many make a task. */
+static void choose_tasks(Build *b) {
+    Lowering *l = b->nest->lowering;
+    double elements = 1;
+    for (uint32_t i = 0; i < b->domain.axes; i++) elements *= (double)axis_extent(b, i);
+    double work = work_of_element(l->group, l->dims, (int64_t)elements);
+    double step = elements * work;
+    b->split = 0;
+    b->piece = 1;
+    uint32_t depth = b->domain.axes; /* no two tasks may store the same element */
+    for (uint32_t i = 0; i < b->stores; i++)
+        if (b->store[i].depth < depth) depth = b->store[i].depth;
+    for (uint32_t i = 0; i < depth; i++) {
+        step /= (double)axis_extent(b, i);
+        b->split = i;
+        if (step <= TASK_WORK) break;
+    }
+    if (!b->domain.axes) return;
+    int64_t most = axis_extent(b, b->split), lanes = 1;
+    if (b->split + 1 == b->domain.axes && b->lanes > 1) lanes = 4 * b->lanes;
+    b->piece = (int64_t)(TASK_WORK / step) + 1;
+    b->piece = (b->piece + lanes - 1) / lanes * lanes;
+    if (b->piece >= most || !depth) b->piece = most;
+}
+
+/* task -> counters of the axes outside the split, and the range of the split axis. */
+static void number_tasks(Build *b) {
+    Arena *a = b->e->arena;
+    const Expr *task = expr_var(a, b->k.kernel->task), *tasks = expr_int(a, 1);
+    if (b->domain.axes) {
+        const Expr *extent = emit_dim(b->e, b->domain.axis[b->split].extent);
+        if (b->piece >= axis_extent(b, b->split)) {
+            b->begin = expr_int(a, 0);
+            b->end = extent;
+        } else {
+            const Expr *pieces = expr_add(a, extent, expr_int(a, b->piece - 1));
+            pieces = expr_scalar(a, OP_div, pieces, expr_int(a, b->piece));
+            const Expr *own = task;
+            if (b->split) own = expr_scalar(a, OP_mod, task, pieces);
+            b->begin = expr_mul(a, own, b->piece);
+            b->end = expr_add(a, b->begin, expr_int(a, b->piece));
+            if (extent->kind != EXPR_INT || extent->i % b->piece)
+                b->end = expr_scalar(a, OP_min, b->end, extent);
+            task = expr_scalar(a, OP_div, task, pieces);
+            tasks = pieces;
+        }
+    }
+    for (uint32_t i = b->domain.axes ? b->split : 0; i-- > 0;) {
+        const Expr *extent = emit_dim(b->e, b->domain.axis[i].extent);
+        const Expr *at = i ? expr_scalar(a, OP_mod, task, extent) : task;
+        b->axis[i] = domain_counter(b->e, &b->domain, i, at, 1);
+        task = expr_scalar(a, OP_div, task, extent);
+        tasks = expr_scalar(a, OP_mul, tasks, extent);
+    }
+    b->k.kernel->tasks = tasks;
+}
+
+/* ---- loops ---- */
+
+static void store_at(Build *b, const Store *s) {
+    const Index *at[MAX_RANK], *root_at[MAX_RANK], *axis[32];
+    const Type *root = root_type(b->nest);
+    for (uint32_t i = 0; i < b->domain.axes; i++)
+        axis[i] = i < s->depth ? b->axis[i] : index_int(b->e, 0);
+    domain_places(b->e, &b->domain, axis, root_at);
+    if (type_same_shape(root, s->type)) {
+        emit_store(b->e, s->v, s->buffer, root_at);
+        return;
+    }
+    const Index *linear = index_ravel(b->e, root, root_at);
+    index_unravel(b->e, index_div(b->e, linear, s->inner), s->type, at);
+    emit_store(b->e, s->v, s->buffer, at);
+}
+
+static void nest_loops(Build *b, Block *block, uint32_t depth);
+
+static void one_stretch(Build *b, Block *block, uint32_t depth, const Stretch *stretch) {
+    Emitter *e = b->e;
+    Var *var = var_index(e->arena, arena_print(e->arena, "i%u", depth));
+    const Expr *at = stretch->once ? stretch->begin : expr_var(e->arena, var);
+    Block body = block_new(e->arena);
+    emit_open(e, &body);
+    b->axis[depth] = domain_counter(e, &b->domain, depth, at, stretch->lanes);
+    nest_loops(b, &body, depth + 1);
+    emit_close(e);
+    if (stretch->once)
+        block_add(block, block_end(&body));
+    else
+        block_for(block, var, stretch->begin, stretch->end, stretch->lanes, 0,
+                  block_end(&body));
+}
+
+static void nest_loops(Build *b, Block *block, uint32_t depth) {
+    Emitter *e = b->e;
+    for (uint32_t i = 0; i < b->stores; i++)
+        if (b->store[i].depth == depth) store_at(b, &b->store[i]);
+    if (depth == b->domain.axes) return;
+    if (depth < b->split) {
+        nest_loops(b, block, depth + 1);
+        return;
+    }
+    Stretch stretch[MAX_STRETCHES];
+    bool split = depth == b->split, last = depth + 1 == b->domain.axes;
+    const Expr *begin = split ? b->begin : expr_int(e->arena, 0);
+    const Expr *end = split ? b->end : emit_dim(e, b->domain.axis[depth].extent);
+    uint32_t count = domain_stretches(e, begin, end, last ? b->lanes : 1, stretch);
+    for (uint32_t i = 0; i < count; i++) one_stretch(b, block, depth, &stretch[i]);
+}
+
+/* One attempt; true when it holds. */
+static bool build(Build *b, const Nest *nest, uint32_t lanes, uint32_t cuts) {
+    begin_build(b, nest, lanes);
+    Block body = block_new(b->e->arena);
+    cuts = b->e->cuts.count;
+    emit_open(b->e, &body);
+    choose_tasks(b);
+    number_tasks(b);
+    nest_loops(b, &body, 0);
+    emit_close(b->e);
+    b->k.kernel->body = block_end(&body);
+    return b->e->cuts.count == cuts && !(b->e->row_in_vector && lanes > 1);
+}
+
+#define MAX_ATTEMPTS 12
+
+void nest_lower(const Nest *nest) {
+    Lowering *l = nest->lowering;
+    uint32_t lanes = target_lanes(l->target);
+    Cut *kept = NULL;
+    uint32_t count = 0;
+    Build *b = NULL;
+    for (uint32_t i = 0; i < MAX_ATTEMPTS; i++) {
+        b = arena_new(l->arena, Build);
+        b->e = emitter_new(l->arena, l->group, NULL);
+        for (uint32_t j = 0; j < count; j++) vec_push(l->arena, &b->e->cuts, kept[j]);
+        bool holds = build(b, nest, lanes, count);
+        if (b->e->row_in_vector) lanes = 1;
+        kept = b->e->cuts.at;
+        count = b->e->cuts.count;
+        if (holds) break;
+    }
+    nest_done(&b->k);
+}
