@@ -82,7 +82,7 @@ static void place_reshape(Emitter *e, const Type *to, const Type *from,
 static const Expr *pad(Emitter *e, const Node *node, const Index *const *at,
                        uint32_t *level) {
     const Type *from = graph_type(e->func, node->arg[0]);
-    const Index *place[MAX_RANK];
+    const Index *place[MAX_RANK] = {NULL};
     const Expr *inside = NULL;
     for (uint32_t i = 0; i < from->rank; i++) {
         int64_t low = int_at(node, ATTR_low, i, 0),
@@ -108,7 +108,7 @@ static const Expr *pad(Emitter *e, const Node *node, const Index *const *at,
 static const Expr *concat(Emitter *e, const Node *node, const Index *const *at,
                           uint32_t *level) {
     int64_t axis = node_int(node, ATTR_axis, 0), low, high, start = 0;
-    const Index *place[MAX_RANK];
+    const Index *place[MAX_RANK] = {NULL};
     const Expr *result = NULL;
     memcpy(place, at, sizeof *at * node->type.rank);
     index_range(at[axis], &low, &high);
@@ -155,7 +155,7 @@ static const Expr *gather(Emitter *e, const Node *node, const Index *const *at,
     uint32_t axis = (uint32_t)node_int(node, ATTR_axis, 0);
     uint32_t batch = (uint32_t)node_int(node, ATTR_batch, 0);
     uint32_t own = index->rank - batch;
-    const Index *key[MAX_RANK], *place[MAX_RANK];
+    const Index *key[MAX_RANK] = {NULL}, *place[MAX_RANK] = {NULL};
     for (uint32_t i = 0; i < index->rank; i++)
         key[i] = i < batch ? at[i] : at[axis + i - batch];
     for (uint32_t i = 0; i < from->rank; i++)
@@ -167,7 +167,7 @@ static const Expr *gather(Emitter *e, const Node *node, const Index *const *at,
 static const Expr *read_at(Emitter *e, const Node *node, const Index *const *at,
                            uint32_t *level) {
     const Type *from = graph_type(e->func, node->arg[0]);
-    const Index *place[MAX_RANK];
+    const Index *place[MAX_RANK] = {NULL};
     for (uint32_t i = 1; i < from->rank; i++) place[i] = at[i - 1];
     place[0] = emit_position(e, node->arg[1], NULL, from->dim[0], level);
     return emit_at(e, node->arg[0], place, level);
@@ -219,7 +219,7 @@ static const Expr *iota(Emitter *e, const Node *node, const Index *const *at,
 const Expr *emit_move(Emitter *e, Val v, const Index *const *at, uint32_t *level) {
     const Node *node = graph_node(e->func, v);
     const Type *from = node->args ? graph_type(e->func, node->arg[0]) : NULL;
-    const Index *place[MAX_RANK];
+    const Index *place[MAX_RANK] = {NULL};
     switch ((int)node->op) {
     case OP_iota: return iota(e, node, at, level);
     case OP_random: return random_bits(e, node, at, level);

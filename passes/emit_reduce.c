@@ -48,7 +48,7 @@ static bool is_reduced(const Node *node, uint32_t dim) {
 static const Expr *plain_operand(Reduction *r, const Node *node, const Index *const *own,
                                  uint32_t *level) {
     const Type *from = graph_type(r->e->func, node->arg[0]);
-    const Index *place[MAX_RANK];
+    const Index *place[MAX_RANK] = {NULL};
     for (uint32_t i = 0, kept = 0, reduced = 0; i < from->rank; i++)
         place[i] = is_reduced(node, i) ? own[reduced++] : r->at[kept++];
     return emit_at(r->e, node->arg[0], place, level);
@@ -76,7 +76,7 @@ static const Expr *zero_outside(Emitter *e, const Expr *inside, const Expr *x) {
 static const Expr *mapped(Emitter *e, Val v, const AffineMap *map,
                           const Index *const *axis, uint32_t *level) {
     const Type *type = graph_type(e->func, v);
-    const Index *place[MAX_RANK];
+    const Index *place[MAX_RANK] = {NULL};
     const Expr *inside = NULL;
     for (uint32_t i = 0; i < map->rank; i++) {
         const Affine *form = &map->dim[i];
@@ -117,7 +117,7 @@ static const Expr *fold_operand(Reduction *r, const Node *node, const Index *con
     const Attr *axes = node_attr(node, ATTR_axes);
     const Attr *strides = node_attr(node, ATTR_strides);
     const Attr *dilations = node_attr(node, ATTR_dilations);
-    const Index *place[MAX_RANK];
+    const Index *place[MAX_RANK] = {NULL};
     const Expr *inside = NULL;
     uint32_t rank = from->rank - axes->count;
     for (uint32_t i = 0; i < rank; i++) place[i] = r->at[i];
@@ -138,7 +138,7 @@ static const Expr *scatter_operand(Reduction *r, const Node *node,
     const Type *from = graph_type(e->func, node->arg[1]);
     uint32_t axis = (uint32_t)node_int(node, ATTR_axis, 0);
     uint32_t batch = (uint32_t)node_int(node, ATTR_batch, 0), many = index->rank - batch;
-    const Index *key[MAX_RANK], *place[MAX_RANK];
+    const Index *key[MAX_RANK] = {NULL}, *place[MAX_RANK] = {NULL};
     for (uint32_t i = 0; i < index->rank; i++)
         key[i] = i < batch ? r->at[i] : own[i - batch];
     for (uint32_t i = 0; i < from->rank; i++)
@@ -253,7 +253,7 @@ static bool is_short(const Reduction *r, int64_t *count) {
 static void write_out(Reduction *r, int64_t count, Joined *sum) {
     Emitter *e = r->e;
     for (int64_t step = 0; step < count; step++) {
-        const Index *own[MAX_AXES];
+        const Index *own[MAX_AXES] = {NULL};
         int64_t rest = step;
         for (uint32_t i = r->own_rank; i-- > 0; rest /= r->own[i])
             own[i] = index_int(e, rest % r->own[i]);
@@ -301,7 +301,7 @@ static Joined read_sums(Reduction *r, const Sums *sums) {
 
 static void step_sums(Reduction *r, Block *block, const Sums *sums,
                       const Index *const *axis) {
-    const Index *own[MAX_AXES];
+    const Index *own[MAX_AXES] = {NULL};
     Joined now = read_sums(r, sums);
     domain_places(r->e, &r->domain, axis, own);
     join_place(r, &now, own);

@@ -10,29 +10,36 @@
  */
 #include "passes/nest.h"
 
-static void lower_nest(Lowering *l) {
-    const Func *group = l->group;
-    NestResult *result = arena_array(l->arena, NestResult, group->results.count);
+static void lower_nest(Draft *draft) {
+    const Func *group = draft->group;
+    NestResult *result = arena_array(draft->arena, NestResult, group->results.count);
     for (uint32_t i = 0; i < group->results.count; i++)
         result[i] = (NestResult){group->results.at[i], {OPERAND_RESULT, i}};
-    nest_lower(&(Nest){
-        .lowering = l, .suffix = "", .results = group->results.count, .result = result});
+    nest_lower(&(Nest){.draft = draft,
+                       .suffix = "nest",
+                       .results = group->results.count,
+                       .result = result});
 }
 
-static void check(Lowering *l) {
-    for (uint32_t i = 0; i < l->kernels.count; i++) {
-        const char *wrong = loop_verify(l->kernels.at[i].kernel, l->arena);
-        if (wrong) bug(l->arena, "kernel of %s: %s", l->group->name, wrong);
-    }
+static bool has_contract(const Func *group) {
+    for (Val v = 0; v < group->nodes.count; v++)
+        if (graph_node(group, v)->op == OP_contract) return true;
+    return false;
 }
 
 void lower_group(Arena *arena, const Target *target, const Func *group, Lowered *out) {
-    Lowering l = {
-        .arena = arena, .target = target, .group = group, .dims = &group->module->dims};
-    lower_nest(&l);
-    check(&l);
-    *out = (Lowered){.kernels = l.kernels.count,
-                     .temps = l.temp_bytes.count,
-                     .kernel = l.kernels.at,
-                     .temp_bytes = l.temp_bytes.at};
+    if (has_contract(group)) {
+        lower_contract(arena, target, group, out);
+    } else {
+        Draft draft = {.arena = arena, .target = target, .group = group};
+        lower_nest(&draft);
+        *out = (Lowered){.kernels = draft.kernels.count,
+                         .temps = draft.temps.count,
+                         .kernel = draft.kernels.at,
+                         .temp_bytes = draft.temps.at};
+    }
+    for (uint32_t i = 0; i < out->kernels; i++) {
+        const char *wrong = loop_verify(out->kernel[i].kernel, arena);
+        if (wrong) bug(arena, "kernel %s: %s", out->kernel[i].kernel->name, wrong);
+    }
 }

@@ -128,7 +128,7 @@ static void lower_rest(Draft *draft, Val contract, uint32_t temp) {
             most *= dim_max(&group->module->dims, type->dim[d]);
         }
         Block body = block_new(a), inner = block_new(a);
-        EmitMark mark = emit_open(e, &inner);
+        emit_open(e, &inner);
         const Index *at[MAX_RANK];
         const Index *task = index_axis(e, expr_var(a, k.kernel->task), most);
         for (uint32_t d = type->rank ? type->rank - 1 : 0; d-- > 0;) {
@@ -145,7 +145,7 @@ static void lower_rest(Draft *draft, Val contract, uint32_t temp) {
                 index_axis(e, expr_var(a, last), dim_max(&group->module->dims, dim));
         }
         emit_store(e, v, out, at);
-        emit_close(e, mark);
+        emit_close(e);
         block_for(&body, last, expr_int(a, 0), end, 1, 1, block_end(&inner));
         draft_end(&k, rows, &body);
     }

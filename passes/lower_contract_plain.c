@@ -78,11 +78,11 @@ static void reduce_loops(Plain *p, const Var *sum, uint32_t i, Block *b) {
     const AxisList *list = &p->c->list[AXIS_REDUCE];
     Emitter *e = p->k->emitter;
     if (i == list->count) {
-        EmitMark mark = emit_open(e, b);
+        emit_open(e, b);
         const Expr *x = operand_value(p, &p->c->a, sum->elem, b);
         const Expr *y = operand_value(p, &p->c->b, sum->elem, b);
         block_set(b, sum, product(p, x, y, expr_var(a, sum)));
-        emit_close(e, mark);
+        emit_close(e);
         return;
     }
     const Var *at = var_index(a, "k");
@@ -124,13 +124,13 @@ void lower_contract_plain(Draft *draft, const Contract *c) {
     const Var *number = var_index(a, "e");
     const Expr *begin = expr_mul(a, expr_var(a, k.kernel->task), A_TASK);
     const Expr *end = op2(&p, OP_min, expr_add(a, begin, expr_int(a, A_TASK)), count);
-    EmitMark mark = emit_open(k.emitter, &inner);
+    emit_open(k.emitter, &inner);
     unravel(&p, expr_var(a, number), &inner);
     const Var *sum = block_mutable(&inner, "sum", expr_num(a, elem, 1, 0));
     reduce_loops(&p, sum, 0, &inner);
     emit_bind(k.emitter, c->node, expr_var(a, sum));
     contract_store(c, k.emitter, results, p.axis);
-    emit_close(k.emitter, mark);
+    emit_close(k.emitter);
     block_for(&body, number, begin, end, 1, 1, block_end(&inner));
     const Expr *tasks =
         op2(&p, OP_div, expr_add(a, count, expr_int(a, A_TASK - 1)), expr_int(a, A_TASK));

@@ -11,25 +11,6 @@
 /* Work of a task, in elements times ops: some ten microseconds of one core. */
 #define TASK_WORK 65536
 
-/* ---- kernels ---- */
-
-NestKernel nest_kernel(Lowering *l, const char *suffix) {
-    const char *name = arena_print(l->arena, "%s%s", l->group->name, suffix);
-    return (NestKernel){.lowering = l, .kernel = kernel_new(l->arena, name)};
-}
-
-Buffer *nest_arg(NestKernel *k, Operand operand, const char *name, Elem elem,
-                 bool written) {
-    Arena *arena = k->lowering->arena;
-    vec_push(arena, &k->operands, operand);
-    return buffer_arg(k->kernel, arena, name, elem, written);
-}
-
-void nest_done(NestKernel *k) {
-    vec_push(k->lowering->arena, &k->lowering->kernels,
-             (LoweredKernel){.kernel = k->kernel, .arg = k->operands.at});
-}
-
 /* ---- one attempt ---- */
 
 typedef struct Store {
@@ -43,7 +24,7 @@ typedef struct Store {
 typedef struct Build {
     const Nest *nest;
     Emitter *e;
-    NestKernel k;
+    DraftKernel k;
     Domain domain;
     uint32_t stores;
     Store *store;
@@ -55,11 +36,11 @@ typedef struct Build {
 } Build;
 
 static const Type *root_type(const Nest *nest) {
-    Dims *dims = nest->lowering->dims;
+    Dims *dims = &nest->draft->group->module->dims;
     const Type *root = NULL;
     int64_t most = -1;
     for (uint32_t i = 0; i < nest->results; i++) {
-        const Type *type = graph_type(nest->lowering->group, nest->result[i].v);
+        const Type *type = graph_type(nest->draft->group, nest->result[i].v);
         int64_t count = dim_max(dims, type_count(dims, type));
         if (count <= most) continue;
         most = count;
@@ -70,7 +51,7 @@ static const Type *root_type(const Nest *nest) {
 
 /* The elements of the root that share one element of a smaller result. */
 static void find_inner(Build *b, const Type *root, Store *store) {
-    Dims *dims = b->nest->lowering->dims;
+    Dims *dims = &b->nest->draft->group->module->dims;
     Dim count = type_count(dims, store->type), total = type_count(dims, root);
     if (!dim_divides(dims, total, count, &store->inner) || !dim_is_const(store->inner))
         bug(b->e->arena, "results of unrelated shapes in one group");
@@ -79,21 +60,19 @@ static void find_inner(Build *b, const Type *root, Store *store) {
     vec_push(b->e->arena, &b->e->cuts, (Cut){b->domain.id + run, store->inner});
 }
 
-static void begin_build(Build *b, const Nest *nest, uint32_t lanes) {
-    Lowering *l = nest->lowering;
+static void begin_build(Build *b, const Nest *nest, uint32_t lanes, const Cut *cut,
+                        uint32_t cuts) {
+    Draft *l = nest->draft;
     const Type *root = root_type(nest);
     b->nest = nest;
     b->lanes = lanes;
-    b->k = nest_kernel(l, nest->suffix);
-    b->e->n = b->k.kernel->n;
+    b->k = draft_kernel(l, nest->suffix);
+    b->e = b->k.emitter;
+    for (uint32_t i = 0; i < cuts; i++) vec_push(l->arena, &b->e->cuts, cut[i]);
     b->e->lanes = target_lanes(l->target);
     b->store = arena_array(l->arena, Store, nest->results);
     b->stores = nest->results;
-    for (uint32_t i = 0; i < l->group->params.count; i++)
-        emit_place(b->e, i,
-                   nest_arg(&b->k, (Operand){OPERAND_PARAM, i},
-                            arena_print(l->arena, "p%u", i),
-                            graph_type(l->group, i)->elem, false));
+    draft_params(&b->k);
     if (nest->setup) nest->setup(nest->context, &b->k, b->e);
     b->domain.id = (l->group->nodes.count + 2) * MAX_AXES;
     Domain probe = domain_new(b->e, b->domain.id, root->rank, root->dim);
@@ -101,9 +80,8 @@ static void begin_build(Build *b, const Nest *nest, uint32_t lanes) {
     for (uint32_t i = 0; i < nest->results; i++) {
         Val v = nest->result[i].v;
         const Type *type = graph_type(l->group, v);
-        const Buffer *buffer =
-            nest_arg(&b->k, nest->result[i].operand, arena_print(l->arena, "y%u", i),
-                     type->elem, true);
+        Operand to = nest->result[i].operand;
+        const Buffer *buffer = draft_buffer(&b->k, to.kind, to.index, type->elem, true);
         b->store[i] = (Store){v, buffer, type, 1};
         find_inner(b, root, &b->store[i]);
     }
@@ -142,15 +120,15 @@ static double work_of_element(const Func *group, Dims *dims, int64_t elements) {
 }
 
 static int64_t axis_extent(const Build *b, uint32_t axis) {
-    return dim_max(b->nest->lowering->dims, b->domain.axis[axis].extent);
+    return dim_max(&b->nest->draft->group->module->dims, b->domain.axis[axis].extent);
 }
 
 /* The outermost axis of which one step is little enough work, and how many make a task. */
 static void choose_tasks(Build *b) {
-    Lowering *l = b->nest->lowering;
+    Draft *l = b->nest->draft;
     double elements = 1;
     for (uint32_t i = 0; i < b->domain.axes; i++) elements *= (double)axis_extent(b, i);
-    double work = work_of_element(l->group, l->dims, (int64_t)elements);
+    double work = work_of_element(l->group, &l->group->module->dims, (int64_t)elements);
     double step = elements * work;
     b->split = 0;
     b->piece = 1;
@@ -255,8 +233,9 @@ static void nest_loops(Build *b, Block *block, uint32_t depth) {
 }
 
 /* One attempt; true when it holds. */
-static bool build(Build *b, const Nest *nest, uint32_t lanes, uint32_t cuts) {
-    begin_build(b, nest, lanes);
+static bool build(Build *b, const Nest *nest, uint32_t lanes, const Cut *cut,
+                  uint32_t cuts) {
+    begin_build(b, nest, lanes, cut, cuts);
     Block body = block_new(b->e->arena);
     cuts = b->e->cuts.count;
     emit_open(b->e, &body);
@@ -271,20 +250,16 @@ static bool build(Build *b, const Nest *nest, uint32_t lanes, uint32_t cuts) {
 #define MAX_ATTEMPTS 12
 
 void nest_lower(const Nest *nest) {
-    Lowering *l = nest->lowering;
+    Draft *l = nest->draft;
     uint32_t lanes = target_lanes(l->target);
-    Cut *kept = NULL;
-    uint32_t count = 0;
     Build *b = NULL;
     for (uint32_t i = 0; i < MAX_ATTEMPTS; i++) {
+        const Cut *cut = b ? b->e->cuts.at : NULL;
+        uint32_t cuts = b ? b->e->cuts.count : 0;
         b = arena_new(l->arena, Build);
-        b->e = emitter_new(l->arena, l->group, NULL);
-        for (uint32_t j = 0; j < count; j++) vec_push(l->arena, &b->e->cuts, kept[j]);
-        bool holds = build(b, nest, lanes, count);
+        if (build(b, nest, lanes, cut, cuts)) break;
         if (b->e->row_in_vector) lanes = 1;
-        kept = b->e->cuts.at;
-        count = b->e->cuts.count;
-        if (holds) break;
     }
-    nest_done(&b->k);
+    vec_push(l->arena, &l->kernels,
+             (LoweredKernel){.kernel = b->k.kernel, .arg = b->k.operands.at});
 }
