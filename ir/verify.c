@@ -14,10 +14,10 @@ static bool wrong(Verify *v, const char *words) {
     return false;
 }
 
-/* Outside of groups, from STAGE_GROUPS on. */
+/* Outside of groups, from STAGE_GROUPS on; a reshape is the same memory by another name. */
 static bool holds_groups(Op op) {
     return op == OP_param || op == OP_const || op == OP_call || op == OP_get ||
-           op == OP_repeat;
+           op == OP_repeat || op == OP_reshape;
 }
 
 static bool check_stage(Verify *v, const Func *func, const Node *node) {

@@ -1,0 +1,548 @@
+/*
+ * fuse: gather values into groups, each of which becomes one kernel nest.
+ *
+ *   Before                                After
+ *     %3 = contract %x, %w {...}            group @g0(%x, %w, %b) { contract, broadcast,
+ *     %4 = broadcast %b {...}                 add, max }
+ *     %5 = add %3, %4                       %1 = call %x, %w, %b {body = @g0}
+ *     %6 = max %0, %5                       %2 = get %1 {index = 0}
+ *
+ * In reverse order, a value used by one group only joins it, unless that would compute an
+ * element many times; a cheap value used by several groups is computed in each of them.
+ * What is left is stored.  A stored value is a further result of a group that computes it
+ * anyway, or that walks the same elements of the same operands.  A contraction is computed
+ * once and takes what is done to its result, element by element; a reduction joins where
+ * its place is an outer part of the group's (rows), so that softmax is one group.
+ *
+ * Needs: PRIMITIVE, cse and dce.  Leaves: GROUPS.
+ * Not done: cutting a group that reads many streams.
+ */
+#include "passes/body.h"
+#include "passes/pass.h"
+
+/* How the place at which a group wants a value follows from its own loop position. */
+typedef enum Relation {
+    SAME,    /* element by element, in row-major order */
+    ROW,     /* by the outer part of it, `rows` elements in all */
+    WITHIN,  /* in the loop of a reduction at such a place */
+    MOVED,   /* any other, each element about once */
+    SPREAD,  /* each element many times */
+    OUTSIDE, /* as memory: operands of contractions, of control ops, results */
+} Relation;
+
+typedef struct Use {
+    uint32_t group;
+    Relation relation;
+    Dim rows;
+} Use;
+
+typedef VEC(Use) UseList;
+
+typedef struct Group {
+    VEC(Val) results;
+    Dim count;    /* elements of the largest result; DIM_OVERFLOW: control op, no group */
+    Val contract; /* or NO_VAL */
+    bool reduces, alone;
+    Func *func;
+    Val call; /* in the new function */
+} Group;
+
+typedef enum Fate { FATE_NONE, FATE_INLINE, FATE_STORED, FATE_MAIN } Fate;
+
+typedef struct Fuse {
+    Arena *scratch;
+    const Func *func;
+    Dims *dims;
+    UseList *uses;  /* [nodes] */
+    Fate *fate;     /* [nodes] */
+    uint32_t *home; /* [nodes] group of a stored value */
+    VEC(Group) groups;
+    bool *visited; /* [groups], for reaches() */
+} Fuse;
+
+static const Node *node_of(const Fuse *f, Val v) {
+    return graph_node(f->func, v);
+}
+
+static Dim count_of(const Fuse *f, Val v) {
+    return type_count(f->dims, graph_type(f->func, v));
+}
+
+static int64_t size_of(const Fuse *f, Val v) {
+    return dim_max(f->dims, count_of(f, v));
+}
+
+/* ---- what ops are ---- */
+
+static bool is_fill(const Node *node) {
+    const Attr *values = node_attr(node, ATTR_values);
+    return node->op == OP_const && values && values->count == 1;
+}
+
+/* Computed from its operands at a fixed place, in a few instructions. */
+static bool is_light(const Node *node) {
+    OpClass class = op_info[node->op].class;
+    if (node->op == OP_concat) return false;
+    return class == CLASS_ELEMWISE || class == CLASS_MOVE || node->op == OP_iota ||
+           is_fill(node);
+}
+
+static bool is_reduce(const Node *node) {
+    return node->op == OP_sum || node->op == OP_reduce_max || node->op == OP_reduce_min ||
+           node->op == OP_argmax;
+}
+
+static bool is_main(const Node *node) {
+    return node->op == OP_param || node->op == OP_repeat || node->op == OP_get ||
+           node->op == OP_call || (node->op == OP_const && !is_fill(node));
+}
+
+static int weight_of(Op op) {
+    switch ((int)op) {
+    case OP_exp:
+    case OP_log:
+    case OP_tanh:
+    case OP_erf:
+    case OP_sin:
+    case OP_cos:
+    case OP_pow: return 8;
+    case OP_div:
+    case OP_sqrt:
+    case OP_rsqrt: return 2;
+    default: return 1;
+    }
+}
+
+/* The price of computing `v` again from what is in memory anyway. */
+typedef struct Price {
+    int ops, streams;
+} Price;
+
+#define TOO_DEAR 1000
+
+static void add_price(const Fuse *f, Val v, int64_t elements, Price *price) {
+    const Node *node = node_of(f, v);
+    if (price->ops >= TOO_DEAR || is_fill(node) || node->op == OP_iota) return;
+    if (!is_light(node)) {
+        bool again = node->op == OP_random || node->op == OP_concat;
+        if (again) price->ops = TOO_DEAR;
+        price->streams += 2 * size_of(f, v) > elements;
+        return;
+    }
+    if (op_info[node->op].class == CLASS_ELEMWISE) price->ops += weight_of(node->op);
+    for (uint32_t i = 0; i < node->args; i++) add_price(f, node->arg[i], elements, price);
+}
+
+static Price price_of(const Fuse *f, Val v) {
+    Price price = {0};
+    add_price(f, v, size_of(f, v), &price);
+    return price;
+}
+
+/* ---- uses ---- */
+
+static void add_use(Fuse *f, Val v, Use use) {
+    UseList *list = &f->uses[v];
+    for (uint32_t i = 0; i < list->count; i++) {
+        Use *old = &list->at[i];
+        if (old->group != use.group) continue;
+        if (old->relation == use.relation && old->rows == use.rows) return;
+        if (use.relation == OUTSIDE || old->relation == OUTSIDE)
+            old->relation = OUTSIDE;
+        else if (use.relation > old->relation || use.relation == old->relation)
+            old->relation = use.relation > MOVED ? use.relation : MOVED;
+        else
+            old->relation = old->relation > MOVED ? old->relation : MOVED;
+        return;
+    }
+    vec_push(f->scratch, list, use);
+}
+
+static bool reduces_axis(const Node *node, uint32_t axis) {
+    const Attr *axes = node_attr(node, ATTR_axes);
+    for (uint32_t i = 0; i < axes->count; i++)
+        if (axes->ints[i] == axis) return true;
+    return false;
+}
+
+/* Rows shared by all elements of the operand that have equal leading kept places. */
+static Dim leading_rows(const Fuse *f, const Node *node) {
+    const Type *from = graph_type(f->func, node->arg[0]);
+    Dim rows = 1;
+    for (uint32_t i = 0; i < from->rank && !reduces_axis(node, i); i++)
+        rows = dim_mul(f->dims, rows, from->dim[i]);
+    return rows;
+}
+
+static Use broadcast_use(const Fuse *f, const Node *node, Use use) {
+    const Type *from = graph_type(f->func, node->arg[0]), *to = &node->type;
+    const Attr *axes = node_attr(node, ATTR_axes);
+    Dim count = type_count(f->dims, from), quotient;
+    if (count == type_count(f->dims, to)) return use;
+    uint32_t next = 0; /* the operand's dimensions are the leading ones, ones aside */
+    bool prefix = true;
+    for (uint32_t i = 0; i < from->rank; i++) {
+        if (from->dim[i] == 1) continue;
+        while (next < to->rank && to->dim[next] == 1) next++;
+        prefix &= axes->ints[i] == next++;
+    }
+    bool rows =
+        use.relation == SAME || ((use.relation == ROW || use.relation == WITHIN) &&
+                                 dim_divides(f->dims, use.rows, count, &quotient));
+    if (prefix && rows) return (Use){use.group, ROW, count};
+    return (Use){use.group, use.relation == OUTSIDE ? OUTSIDE : SPREAD, 0};
+}
+
+static Use operand_use(const Fuse *f, const Node *node, uint32_t arg, Use use) {
+    OpClass class = op_info[node->op].class;
+    if (class == CLASS_ELEMWISE || node->op == OP_reshape) return use;
+    if (node->op == OP_broadcast) return broadcast_use(f, node, use);
+    if (node->op == OP_contract || node->op == OP_concat || node->op == OP_scatter_add ||
+        node->op == OP_write_at)
+        return (Use){use.group, OUTSIDE, 0};
+    if (node->op == OP_gather || node->op == OP_read_at)
+        return (Use){use.group, arg == 0 ? OUTSIDE : SPREAD, 0};
+    if (is_reduce(node)) {
+        Dim rows = leading_rows(f, node), quotient;
+        if (use.relation == ROW && !dim_divides(f->dims, use.rows, rows, &quotient))
+            rows = 1;
+        if (use.relation > ROW) rows = 1;
+        return (Use){use.group, use.relation > WITHIN ? use.relation : WITHIN, rows};
+    }
+    if (node->op == OP_windows || node->op == OP_fold || node->op == OP_random)
+        return (Use){use.group, SPREAD, 0};
+    return (Use){use.group, use.relation == SPREAD ? SPREAD : MOVED, 0};
+}
+
+static void use_operands(Fuse *f, Val v) {
+    const Node *node = node_of(f, v);
+    UseList *list = &f->uses[v];
+    for (uint32_t i = 0; i < node->args; i++) {
+        if (f->fate[v] == FATE_INLINE) {
+            for (uint32_t j = 0; j < list->count; j++)
+                add_use(f, node->arg[i], operand_use(f, node, i, list->at[j]));
+        } else {
+            Use use = {f->home[v], f->fate[v] == FATE_MAIN ? OUTSIDE : SAME, 0};
+            if (f->fate[v] == FATE_STORED)
+                for (uint32_t j = 0; j < list->count;
+                     j++) /* it is computed there anyway */
+                    if (list->at[j].group == use.group) use = list->at[j];
+            add_use(f, node->arg[i],
+                    f->fate[v] == FATE_MAIN ? use : operand_use(f, node, i, use));
+        }
+    }
+}
+
+/* ---- groups ---- */
+
+static uint32_t new_group(Fuse *f, Val v, Dim count) {
+    Group group = {.count = count, .contract = NO_VAL};
+    vec_push(f->scratch, &group.results, v);
+    vec_push(f->scratch, &f->groups, group);
+    return f->groups.count - 1;
+}
+
+/* Whether what group `from` stores is needed, by any way, in group `to`. */
+static bool reaches(Fuse *f, uint32_t from, uint32_t to) {
+    if (from == to) return true;
+    if (f->visited[from]) return false;
+    f->visited[from] = true;
+    const Group *group = &f->groups.at[from];
+    for (uint32_t i = 0; i < group->results.count; i++) {
+        const UseList *list = &f->uses[group->results.at[i]];
+        for (uint32_t j = 0; j < list->count; j++)
+            if (list->at[j].group != from && reaches(f, list->at[j].group, to))
+                return true;
+    }
+    return false;
+}
+
+/* Whether a user of `v` other than group g leads to g: then g cannot store v. */
+static bool closes_cycle(Fuse *f, Val v, uint32_t g) {
+    for (uint32_t i = 0; i < f->uses[v].count; i++) {
+        uint32_t user = f->uses[v].at[i].group;
+        if (user == g) continue;
+        memset(f->visited, 0, f->groups.count * sizeof *f->visited);
+        if (reaches(f, user, g)) return true;
+    }
+    return false;
+}
+
+static bool needs(const Fuse *f, Val v, Val on, bool *seen) {
+    if (v == on) return true;
+    if (v < on || seen[v]) return false;
+    seen[v] = true;
+    const Node *node = node_of(f, v);
+    for (uint32_t i = 0; i < node->args; i++)
+        if (needs(f, node->arg[i], on, seen)) return true;
+    return false;
+}
+
+/* All that the group stores comes after `v`. */
+static bool all_need(const Fuse *f, const Group *group, Val v) {
+    for (uint32_t i = 0; i < group->results.count; i++)
+        if (!needs(f, group->results.at[i], v,
+                   arena_array(f->scratch, bool, f->func->nodes.count)))
+            return false;
+    return true;
+}
+
+/* ---- decisions ---- */
+
+static bool all_inside(const UseList *list) {
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->at[i].relation == OUTSIDE) return false;
+    return list->count > 0;
+}
+
+/* Whether `v` may be computed only inside the one group that wants it. */
+static bool joins(Fuse *f, Val v, const Use *use) {
+    const Node *node = node_of(f, v);
+    Group *group = &f->groups.at[use->group];
+    if (group->alone) return false;
+    if (is_light(node)) {
+        if (use->relation != SPREAD || op_info[node->op].class == CLASS_MOVE) return true;
+        Price price = price_of(f, v);
+        return price.ops <= 3;
+    }
+    if (is_reduce(node))
+        return group->contract == NO_VAL &&
+               (use->relation == SAME || use->relation == ROW);
+    if (node->op == OP_fold || node->op == OP_gather)
+        return group->contract == NO_VAL && use->relation == SAME;
+    if (node->op == OP_random) return group->contract == NO_VAL && use->relation <= MOVED;
+    if (node->op == OP_contract)
+        return use->relation == SAME && group->contract == NO_VAL && !group->reduces &&
+               all_need(f, group, v);
+    return false;
+}
+
+/* Whether each of the groups that want `v` had better compute it. */
+static bool is_recomputed(const Fuse *f, Val v) {
+    const Node *node = node_of(f, v);
+    if (!is_light(node)) return false;
+    for (uint32_t i = 0; i < f->uses[v].count; i++)
+        if (f->groups.at[f->uses[v].at[i].group].alone) return is_fill(node);
+    Price price = price_of(f, v);
+    if (size_of(f, v) <= 16) return price.ops <= 64 && price.streams <= 16;
+    return price.ops <= 6 && price.streams <= 1;
+}
+
+static void mark(Fuse *f, Val v, uint32_t g) {
+    const Node *node = node_of(f, v);
+    Group *group = &f->groups.at[g];
+    if (node->op == OP_contract) group->contract = v;
+    if (is_reduce(node) || node->op == OP_fold || node->op == OP_gather)
+        group->reduces = true;
+}
+
+/* A group that computes `v` anyway, element by element or row by row. */
+static bool find_computing(Fuse *f, Val v, uint32_t *g) {
+    const Node *node = node_of(f, v);
+    bool takes = is_light(node) || is_reduce(node);
+    for (uint32_t i = 0; i < f->uses[v].count && takes; i++) {
+        const Use *use = &f->uses[v].at[i];
+        const Group *group = &f->groups.at[use->group];
+        Dim quotient;
+        bool whole = use->relation == SAME && count_of(f, v) == group->count;
+        bool row = use->relation == ROW && count_of(f, v) == use->rows &&
+                   dim_divides(f->dims, group->count, use->rows, &quotient);
+        if (group->count == DIM_OVERFLOW || group->alone || !(whole || row)) continue;
+        if (is_reduce(node) && group->contract != NO_VAL) continue;
+        if (!dim_is_const(group->count) && row && !dim_is_const(quotient)) continue;
+        if (closes_cycle(f, v, use->group)) continue;
+        *g = use->group;
+        return true;
+    }
+    return false;
+}
+
+static bool same_reduction(const Fuse *f, Val u, Val v) {
+    const Node *x = node_of(f, u), *y = node_of(f, v);
+    return is_reduce(x) && is_reduce(y) &&
+           type_same_shape(graph_type(f->func, x->arg[0]),
+                           graph_type(f->func, y->arg[0])) &&
+           attr_equal(node_attr(x, ATTR_axes), node_attr(y, ATTR_axes));
+}
+
+/* A group without part in `v` that walks the same elements of one of its operands. */
+static bool find_sibling(Fuse *f, Val v, uint32_t *g) {
+    const Node *node = node_of(f, v);
+    if (!is_light(node) && !is_reduce(node)) return false;
+    for (uint32_t i = f->groups.count; i-- > 0;) {
+        const Group *group = &f->groups.at[i];
+        if (group->contract != NO_VAL || group->alone || group->count != count_of(f, v))
+            continue;
+        bool uses = false, like = false, shares = false;
+        for (uint32_t j = 0; j < f->uses[v].count; j++)
+            uses |= f->uses[v].at[j].group == i;
+        for (uint32_t j = 0; j < group->results.count && !uses; j++) {
+            Val r = group->results.at[j];
+            const Node *other = node_of(f, r);
+            like |= is_reduce(node) ? same_reduction(f, r, v) : !group->reduces;
+            for (uint32_t k = 0; k < node->args; k++)
+                for (uint32_t m = 0; m < other->args; m++)
+                    shares |=
+                        node->arg[k] == other->arg[m] && size_of(f, node->arg[k]) > 1;
+            shares |= is_reduce(node) && size_of(f, v) < size_of(f, node->arg[0]);
+        }
+        if (uses || !like || !shares || closes_cycle(f, v, i)) continue;
+        *g = i;
+        return true;
+    }
+    return false;
+}
+
+static void store(Fuse *f, Val v) {
+    const Node *node = node_of(f, v);
+    uint32_t g;
+    f->fate[v] = FATE_STORED;
+    if (find_computing(f, v, &g) || find_sibling(f, v, &g)) {
+        vec_push(f->scratch, &f->groups.at[g].results, v);
+    } else {
+        g = new_group(f, v, count_of(f, v));
+        f->groups.at[g].alone = node->op == OP_scatter_add || node->op == OP_write_at;
+    }
+    f->home[v] = g;
+    mark(f, v, g);
+}
+
+static void decide(Fuse *f, Val v) {
+    const Node *node = node_of(f, v);
+    const UseList *list = &f->uses[v];
+    if (!list->count && node->op != OP_param) return;
+    bool outside = !all_inside(list);
+    bool alias = node->op == OP_reshape && outside;
+    if (is_main(node) || alias) {
+        f->fate[v] = FATE_MAIN;
+        f->home[v] = new_group(f, v, DIM_OVERFLOW);
+        f->groups.at[f->home[v]].alone = true;
+    } else if (!outside && list->count == 1 && joins(f, v, &list->at[0])) {
+        f->fate[v] = FATE_INLINE;
+        mark(f, v, list->at[0].group);
+    } else if (!outside && is_recomputed(f, v)) {
+        f->fate[v] = FATE_INLINE;
+    } else {
+        store(f, v);
+    }
+    use_operands(f, v);
+}
+
+/* ---- writing ---- */
+
+typedef struct Writer {
+    Fuse *fuse;
+    Func *to;
+    Val *map;        /* value in `to` */
+    VEC(Val) params; /* of the group being written, as values of the old function */
+} Writer;
+
+static Val write_value(Writer *w, Val v);
+
+static void find_params(Writer *w, const Group *group, Val v, bool *seen) {
+    Fuse *f = w->fuse;
+    uint32_t g = (uint32_t)(group - f->groups.at);
+    if (seen[v] || (is_fill(node_of(f, v)) && v != group->results.at[0])) return;
+    seen[v] = true;
+    if (f->fate[v] == FATE_MAIN || (f->fate[v] == FATE_STORED && f->home[v] != g)) {
+        vec_push(f->scratch, &w->params, v);
+        return;
+    }
+    const Node *node = node_of(f, v);
+    for (uint32_t i = 0; i < node->args; i++) find_params(w, group, node->arg[i], seen);
+}
+
+static Val write_member(const Fuse *f, Func *func, Val v, Val *map) {
+    if (map[v] != NO_VAL) return map[v];
+    const Node *node = node_of(f, v);
+    Val *arg = arena_array(f->scratch, Val, node->args + 1);
+    for (uint32_t i = 0; i < node->args; i++)
+        arg[i] = write_member(f, func, node->arg[i], map);
+    return map[v] = graph_emit_like(func, node, arg);
+}
+
+static const char *group_name(const Fuse *f, const Group *group) {
+    Arena *arena = f->func->module->arena;
+    Val v = group->contract != NO_VAL ? group->contract : group->results.at[0];
+    return arena_print(arena, "%s_%s%u", f->func->name, op_info[node_of(f, v)->op].name,
+                       v);
+}
+
+static void write_group(Writer *w, uint32_t g) {
+    Fuse *f = w->fuse;
+    Group *group = &f->groups.at[g];
+    Module *module = f->func->module;
+    uint32_t nodes = f->func->nodes.count;
+    bool *seen = arena_array(f->scratch, bool, nodes);
+    Val *map = arena_array(f->scratch, Val, nodes);
+    w->params.count = 0;
+    for (uint32_t i = 0; i < group->results.count; i++)
+        find_params(w, group, group->results.at[i], seen);
+    uint32_t params = w->params.count;
+    Val *outer = arena_copy(f->scratch, w->params.at, sizeof *outer * params);
+    Val *arg = arena_array(f->scratch, Val, params + 1);
+    for (uint32_t i = 0; i < params; i++) arg[i] = write_value(w, outer[i]);
+    Func *func = body_new(module, group_name(f, group));
+    func->kind = FUNC_GROUP;
+    for (Val v = 0; v < nodes; v++) map[v] = NO_VAL;
+    for (uint32_t i = 0; i < params; i++)
+        map[outer[i]] = func_param(func, arena_print(module->arena, "a%u", i), ROLE_INPUT,
+                                   *graph_type(f->func, outer[i]), (Span){0});
+    for (uint32_t i = 0; i < group->results.count; i++)
+        func_result(func, arena_print(module->arena, "r%u", i), ROLE_OUTPUT,
+                    write_member(f, func, group->results.at[i], map), -1);
+    Attr body = attr_func(ATTR_body, func);
+    group->func = func;
+    group->call = graph_emit(w->to, OP_call, arg, params, &body, 1,
+                             node_of(f, group->results.at[0])->span);
+}
+
+static Val write_value(Writer *w, Val v) {
+    Fuse *f = w->fuse;
+    if (w->map[v] != NO_VAL) return w->map[v];
+    const Node *node = node_of(f, v);
+    if (f->fate[v] == FATE_MAIN) {
+        Val *arg = arena_array(f->scratch, Val, node->args + 1);
+        for (uint32_t i = 0; i < node->args; i++) arg[i] = write_value(w, node->arg[i]);
+        return w->map[v] = graph_emit_like(w->to, node, arg);
+    }
+    Group *group = &f->groups.at[f->home[v]];
+    if (!group->func) write_group(w, f->home[v]);
+    group = &f->groups.at[f->home[v]];
+    int64_t index = 0;
+    while (group->results.at[index] != v) index++;
+    Attr attr = attr_int(ATTR_index, index);
+    return w->map[v] = graph_emit(w->to, OP_get, &group->call, 1, &attr, 1, node->span);
+}
+
+static void fuse_func(Arena *scratch, Func *func) {
+    uint32_t nodes = func->nodes.count;
+    Fuse f = {.scratch = scratch, .func = func, .dims = &func->module->dims};
+    f.uses = arena_array(scratch, UseList, nodes);
+    f.fate = arena_array(scratch, Fate, nodes);
+    f.home = arena_array(scratch, uint32_t, nodes);
+    f.visited = arena_array(scratch, bool, 2 * nodes + 2);
+    uint32_t results = new_group(&f, NO_VAL, DIM_OVERFLOW);
+    f.groups.at[results].results.count = 0;
+    f.groups.at[results].alone = true;
+    for (uint32_t i = 0; i < func->results.count; i++)
+        add_use(&f, func->results.at[i], (Use){results, OUTSIDE, 0});
+    for (Val v = nodes; v-- > 0;) decide(&f, v);
+    Rewrite rewrite = rewrite_begin(func, scratch);
+    Writer w = {.fuse = &f, .to = rewrite.to, .map = rewrite.map};
+    for (Val v = 0; v < nodes; v++)
+        if (f.fate[v] == FATE_MAIN || f.fate[v] == FATE_STORED) write_value(&w, v);
+    rewrite_finish(&rewrite);
+}
+
+bool pass_fuse(PassContext *cx, Module *module) {
+    for (uint32_t i = 0; i < module->funcs.count; i++) {
+        Func *func = module->funcs.at[i];
+        if (func->kind == FUNC_GROUP) continue;
+        ArenaMark mark = arena_mark(cx->scratch);
+        fuse_func(cx->scratch, func);
+        arena_release(cx->scratch, mark);
+    }
+    body_collect(module, cx->scratch);
+    return true;
+}

@@ -1,0 +1,57 @@
+/*
+ * schedule: choose how each group is lowered.
+ *
+ *   Before   groups
+ *   After    groups with a strategy: nest, partial or contract
+ *
+ * Shapes decide, never the number of threads.  Tiles of contractions follow from their
+ * shapes and the target in lower_contract*.c; loops of nests from what values are asked for.
+ *
+ * Needs: GROUPS.  Leaves: READY.
+ * Not done: timing alternatives.
+ */
+#include "passes/schedule.h"
+#include "passes/pass.h"
+
+/* A reduction with fewer results than this and much to read is cut along what it reads. */
+#define FEW_RESULTS 4096
+#define MUCH        65536
+
+static int64_t size_of(const Func *group, Val v) {
+    Dims *dims = &group->module->dims;
+    return dim_max(dims, type_count(dims, graph_type(group, v)));
+}
+
+static bool is_partial(const Func *group, Val v) {
+    const Node *node = graph_node(group, v);
+    if (node->op != OP_sum && node->op != OP_reduce_max && node->op != OP_reduce_min)
+        return false;
+    int64_t size = size_of(group, v), from = size_of(group, node->arg[0]);
+    return size <= FEW_RESULTS && from >= MUCH && from >= 64 * size;
+}
+
+Schedule schedule_of(const Func *group) {
+    Schedule schedule = {STRATEGY_NEST, NO_VAL};
+    for (Val v = 0; v < group->nodes.count; v++) {
+        if (graph_node(group, v)->op == OP_contract)
+            return (Schedule){STRATEGY_CONTRACT, v};
+        if (is_partial(group, v)) schedule = (Schedule){STRATEGY_PARTIAL, v};
+    }
+    return schedule;
+}
+
+const char *strategy_name(Strategy strategy) {
+    static const char *const names[] = {"nest", "partial", "contract"};
+    return names[strategy];
+}
+
+bool pass_schedule(PassContext *cx, Module *module) {
+    for (uint32_t i = 0; i < module->funcs.count; i++) {
+        Func *func = module->funcs.at[i];
+        if (func->kind != FUNC_GROUP) continue;
+        Schedule *schedule = arena_new(module->arena, Schedule);
+        *schedule = schedule_of(func);
+        func->schedule = schedule;
+    }
+    return true;
+}
