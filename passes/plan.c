@@ -60,7 +60,9 @@ static uint32_t work_slab(Planner *p, const Type *type) {
     return new_slab(p, SPACE_WORK, 0, bytes_of(p, type));
 }
 
-static void touch(Planner *p, uint32_t slab) { p->slabs.at[slab].last = p->now; }
+static void touch(Planner *p, uint32_t slab) {
+    p->slabs.at[slab].last = p->now;
+}
 
 static uint32_t const_slab(Planner *p, const Node *node) {
     const Attr *values = node_attr(node, ATTR_values);
@@ -117,7 +119,8 @@ static void push_copy(Planner *p, Frame *f, uint32_t to, uint32_t from, const Ty
 static int64_t result_of(const Frame *f, Val v, uint32_t part) {
     for (uint32_t i = 0; i < f->func->results.count; i++) {
         Val r = f->func->results.at[i];
-        while (graph_node(f->func, r)->op == OP_reshape) r = graph_node(f->func, r)->arg[0];
+        while (graph_node(f->func, r)->op == OP_reshape)
+            r = graph_node(f->func, r)->arg[0];
         const Node *node = graph_node(f->func, r);
         if (node->op == OP_get && node->arg[0] == v &&
             node_int(node, ATTR_index, 0) == part && f->goal[i].slab != NO_SLAB)
@@ -199,7 +202,8 @@ static void plan_call(Planner *p, Frame *f, Val v) {
     Lowered lowered;
     lower_group(p->arena, p->cx->target, group, &lowered);
     uint32_t *part = arena_array(p->cx->scratch, uint32_t, group->results.count + 1);
-    for (uint32_t i = 0; i < group->results.count; i++) part[i] = result_slab(p, f, v, i, part);
+    for (uint32_t i = 0; i < group->results.count; i++)
+        part[i] = result_slab(p, f, v, i, part);
     f->parts[v] = part;
     uint32_t *temp = arena_array(p->cx->scratch, uint32_t, lowered.temps + 1);
     for (uint32_t i = 0; i < lowered.temps; i++)
@@ -209,7 +213,8 @@ static void plan_call(Planner *p, Frame *f, Val v) {
         uint32_t count = k->kernel->args.count;
         uint32_t *slab = arena_array(p->cx->scratch, uint32_t, count + 1);
         for (uint32_t j = 0; j < count; j++)
-            slab[j] = k->arg[j].kind == OPERAND_PARAM    ? f->slab[node->arg[k->arg[j].index]]
+            slab[j] = k->arg[j].kind == OPERAND_PARAM
+                          ? f->slab[node->arg[k->arg[j].index]]
                       : k->arg[j].kind == OPERAND_RESULT ? part[k->arg[j].index]
                                                          : temp[k->arg[j].index];
         mark_aliases(k->kernel, slab);
@@ -316,7 +321,8 @@ static void reach_goals(Planner *p, Frame *f) {
 
 static void find_lives(Frame *f, const Val *order, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) f->position[order[i]] = i + 1;
-    for (uint32_t i = 0; i < f->func->results.count; i++) f->last[f->func->results.at[i]] = END;
+    for (uint32_t i = 0; i < f->func->results.count; i++)
+        f->last[f->func->results.at[i]] = END;
     for (uint32_t i = count; i-- > 0;) {
         Val v = order[i];
         const Node *node = graph_node(f->func, v);
@@ -338,7 +344,9 @@ static void plan_nodes(Planner *p, Frame *f) {
         case OP_param: break;
         case OP_const: f->slab[v] = const_slab(p, node); break;
         case OP_reshape: f->slab[v] = f->slab[node->arg[0]]; break;
-        case OP_get: f->slab[v] = f->parts[node->arg[0]][node_int(node, ATTR_index, 0)]; break;
+        case OP_get:
+            f->slab[v] = f->parts[node->arg[0]][node_int(node, ATTR_index, 0)];
+            break;
         case OP_call: plan_call(p, f, v); break;
         case OP_repeat: plan_repeat(p, f, v); break;
         default: bug(p->arena, "%s outside of any group", op_info[node->op].name);
@@ -404,7 +412,8 @@ static void find_n(const Planner *p, const Func *entry, Plan *plan) {
 
 const Plan *plan_entry(PassContext *cx, Arena *arena, const Func *entry,
                        const Layout *layout) {
-    Planner p = {.cx = cx, .arena = arena, .layout = layout, .dims = &entry->module->dims};
+    Planner p = {
+        .cx = cx, .arena = arena, .layout = layout, .dims = &entry->module->dims};
     Frame frame = frame_new(&p, entry, NULL);
     uint32_t inputs = 0;
     for (uint32_t i = 0; i < entry->params.count; i++) {
@@ -416,8 +425,11 @@ const Plan *plan_entry(PassContext *cx, Arena *arena, const Func *entry,
     frame.goal = entry_goals(&p, entry, frame.slab);
     plan_nodes(&p, &frame);
     Plan *plan = arena_new(arena, Plan);
-    *plan = (Plan){.name = entry->name, .entry = entry, .steps = frame.steps.count,
-                   .step = frame.steps.at, .state_bytes = layout->bytes};
+    *plan = (Plan){.name = entry->name,
+                   .entry = entry,
+                   .steps = frame.steps.count,
+                   .step = frame.steps.at,
+                   .state_bytes = layout->bytes};
     plan->work_bytes = slabs_place(&p.slabs, cx->scratch);
     plan->lower_bound = slabs_lower_bound(&p.slabs, p.now, cx->scratch);
     resolve(&p, plan->step, plan->steps);

@@ -13,7 +13,9 @@ static bool meet(const Slab *x, const Slab *y) {
     return x->first <= y->last && y->first <= x->last;
 }
 
-static int64_t round_up(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+static int64_t round_up(int64_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
 
 /* The smallest gap between neighbours in time that holds the slab, else the end. */
 static int64_t find_gap(Slab *const *placed, uint32_t count, const Slab *slab) {
@@ -37,8 +39,7 @@ int64_t slabs_place(SlabList *slabs, Arena *scratch) {
     uint32_t count = 0;
     int64_t total = 0;
     for (uint32_t i = 0; i < slabs->count; i++)
-        if (slabs->at[i].place.space == SPACE_WORK)
-            todo[count++] = &slabs->at[i];
+        if (slabs->at[i].place.space == SPACE_WORK) todo[count++] = &slabs->at[i];
     qsort(todo, count, sizeof *todo, by_size);
     for (uint32_t i = 0; i < count; i++) {
         Slab *slab = todo[i];
