@@ -78,17 +78,17 @@ static void reduce_loops(Plain *p, const Var *sum, uint32_t i, Block *b) {
     const AxisList *list = &p->c->list[AXIS_REDUCE];
     Emitter *e = p->k->emitter;
     if (i == list->count) {
-        emit_open(e, b);
         const Expr *x = operand_value(p, &p->c->a, sum->elem, b);
         const Expr *y = operand_value(p, &p->c->b, sum->elem, b);
         block_set(b, sum, product(p, x, y, expr_var(a, sum)));
-        emit_close(e);
         return;
     }
     const Var *at = var_index(a, "k");
     Block body = block_new(a);
+    emit_open(e, &body);
     count_axis(p, list->at[i], expr_var(a, at));
     reduce_loops(p, sum, i + 1, &body);
+    emit_close(e);
     block_for(b, at, expr_int(a, 0), emit_dim(e, p->c->dim[list->at[i]]), 1, 1,
               block_end(&body));
 }
