@@ -46,8 +46,5 @@ bool value_is_splat(const Func *func, Val v, double *value);
 /* simplify_scalar.c */
 void scalar_rules_parse(Simplifier *s);
 Val scalar_rules_apply(Simplifier *s, Val v);
-/* The value of a rule's side, its letters standing for `letter[c - 'a']`; for tests too.
- */
-Val term_build(Simplifier *s, const Term *term, const Type *type, const Val *letter);
 
 #endif
