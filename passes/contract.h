@@ -61,6 +61,58 @@ typedef struct Contract {
 
 void contract_shape(const Func *group, Val node, Contract *out);
 
+/*
+ * An edge as the loops see it.  With a divisor d the row axis is walked as (phase, rest),
+ * row = rest * d + phase; in one phase every `reduce_every`-th reduce index counts:
+ * reduce = first + reduce_every * t for t in [0, count), and the position there is
+ * row_step * rest + position + position_every * t.  A `fixed` row is one for a whole task,
+ * and then t runs over the places inside only; else rows outside read a line of zeros.
+ */
+typedef struct EdgeWalk {
+    bool fixed;
+    int64_t reduce_every, position_every;
+    uint32_t most;                           /* largest count */
+    const int32_t *first, *count, *position; /* by phase; by row where fixed */
+    int64_t entries;
+} EdgeWalk;
+
+/* A loop over the reduce axes `axes` (walked as one), outermost loop first. */
+typedef struct ReduceLoop {
+    AxisList axes;
+    int64_t extent;         /* at the maximum */
+    int64_t a_step, k_step; /* elements of A, of packed k, a step */
+    int32_t edge;           /* -1: none */
+    int64_t block; /* 0: all inside the tile; else steps inside, the rest outside; -1: all
+                       outside */
+} ReduceLoop;
+#define MAX_REDUCE 6
+
+/*
+ * The loops of the direct strategy:
+ *
+ *     task (batch, split, fixed rows, row chunk, col chunk):
+ *       for outer reduce blocks:  for panels:  for row tiles:
+ *         rows x (vectors * lanes) accumulators (+)= over inner reduce
+ *       epilogue over the tile in L1
+ */
+typedef struct Tile {
+    uint32_t lanes, rows, vectors;
+    uint32_t panels, tail_vectors; /* all panels; of the last one, where it is narrower */
+    int64_t task_rows, task_panels;
+    AxisList fixed, walked; /* row axes */
+    bool uniform;           /* rows are row_step apart in A */
+    int64_t row_step, rows_max;
+    uint32_t loops;
+    ReduceLoop loop[MAX_REDUCE];
+    int64_t k_max;  /* of a panel */
+    int64_t splits; /* of loop 0 */
+    EdgeWalk edge[MAX_EDGES];
+} Tile;
+
+/* False where the direct strategy does not apply. */
+bool contract_tile(const Contract *c, const Target *target, Arena *arena, Tile *out);
+void tile_print(const Tile *tile, Text *out);
+
 /* A lowering in the making: kernels, their operands, and the memory between them. */
 typedef struct Draft {
     Arena *arena;
@@ -96,5 +148,7 @@ void lower_contract(Arena *arena, const Target *target, const Func *group, Lower
 
 /* One element at a time, for any maps and element types. */
 void lower_contract_plain(Draft *draft, const Contract *c);
+/* Register tiles over packed panels of B; A is read in place. */
+void lower_contract_direct(Draft *draft, const Contract *c, const Tile *tile);
 
 #endif

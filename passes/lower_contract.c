@@ -153,8 +153,12 @@ static void lower_rest(Draft *draft, Val contract, uint32_t temp) {
 
 static void lower_alone(Draft *draft, Val node) {
     Contract c;
+    Tile tile;
     contract_shape(draft->group, node, &c);
-    lower_contract_plain(draft, &c);
+    if (contract_tile(&c, draft->target, draft->arena, &tile))
+        lower_contract_direct(draft, &c, &tile);
+    else
+        lower_contract_plain(draft, &c);
 }
 
 static int64_t bytes_max(const Func *group, Val v) {

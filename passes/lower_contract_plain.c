@@ -115,16 +115,15 @@ void lower_contract_plain(Draft *draft, const Contract *c) {
     Elem elem = graph_type(c->group, c->node)->elem;
     Buffer **results = draft_results(&k);
     const Expr *count = expr_int(a, 1);
-    for (uint32_t i = 0; i < c->axes; i++) {
-        count_axis(&p, i, expr_int(a, 0));
+    for (uint32_t i = 0; i < c->axes; i++)
         if (c->role[i] != AXIS_REDUCE)
             count = op2(&p, OP_mul, count, emit_dim(k.emitter, c->dim[i]));
-    }
     Block body = block_new(a), inner = block_new(a);
     const Var *number = var_index(a, "e");
     const Expr *begin = expr_mul(a, expr_var(a, k.kernel->task), A_TASK);
     const Expr *end = op2(&p, OP_min, expr_add(a, begin, expr_int(a, A_TASK)), count);
     emit_open(k.emitter, &inner);
+    for (uint32_t i = 0; i < c->axes; i++) count_axis(&p, i, expr_int(a, 0));
     unravel(&p, expr_var(a, number), &inner);
     const Var *sum = block_mutable(&inner, "sum", expr_num(a, elem, 1, 0));
     reduce_loops(&p, sum, 0, &inner);

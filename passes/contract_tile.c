@@ -1,0 +1,314 @@
+/* Tiles, loop order and blocking of a contraction, from its shape and the target only. */
+#include "passes/contract.h"
+#include <stdlib.h>
+
+typedef struct Search {
+    const Contract *c;
+    const Target *target;
+    Arena *arena;
+    Tile *t;
+} Search;
+
+static int64_t ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+
+static int64_t gcd(int64_t a, int64_t b) {
+    while (b) {
+        int64_t r = a % b;
+        a = b, b = r;
+    }
+    return a < 0 ? -a : a;
+}
+
+/* Elements of A that a step of `axis` moves, edges included (at most one has it). */
+static int64_t axis_step(const Contract *c, uint32_t axis) {
+    int64_t step = c->a.step[axis];
+    for (uint32_t i = 0; i < c->a.edges; i++) {
+        const Edge *e = &c->a.edge[i];
+        if (e->reduce == (int32_t)axis) step += e->reduce_step * e->stride / e->divisor;
+        if (e->row == (int32_t)axis) step += e->row_step * e->stride / e->divisor;
+    }
+    return step;
+}
+
+static int32_t edge_of(const Contract *c, uint32_t axis) {
+    for (uint32_t i = 0; i < c->a.edges; i++)
+        if (c->a.edge[i].reduce == (int32_t)axis || c->a.edge[i].row == (int32_t)axis)
+            return (int32_t)i;
+    return -1;
+}
+
+/* Reduce axes by falling step in A, then neighbours that make one run joined. */
+static bool order_reduce(Search *s) {
+    const Contract *c = s->c;
+    AxisList list = c->list[AXIS_REDUCE];
+    for (uint32_t i = 0; i < c->a.edges;
+         i++) { /* a loop even for one step: it may be none */
+        int32_t axis = c->a.edge[i].reduce;
+        if (axis >= 0 && c->dim[axis] == 1) list.at[list.count++] = (uint32_t)axis;
+    }
+    for (uint32_t i = 1; i < list.count; i++)
+        for (uint32_t j = i; j > 0; j--) {
+            int64_t before = axis_step(c, list.at[j - 1]),
+                    here = axis_step(c, list.at[j]);
+            if (llabs(before) >= llabs(here)) break;
+            uint32_t axis = list.at[j];
+            list.at[j] = list.at[j - 1];
+            list.at[j - 1] = axis;
+        }
+    Tile *t = s->t;
+    for (uint32_t i = 0; i < list.count; i++) {
+        uint32_t axis = list.at[i];
+        int64_t step = axis_step(c, axis);
+        int32_t edge = edge_of(c, axis);
+        ReduceLoop *last = t->loops ? &t->loop[t->loops - 1] : NULL;
+        if (last && edge < 0 && last->edge < 0 &&
+            last->a_step == step * c->extent[axis] &&
+            dim_is_const(c->dim[last->axes.at[0]]) && dim_is_const(c->dim[axis])) {
+            last->axes.at[last->axes.count++] = axis;
+            last->extent *= c->extent[axis];
+            last->a_step = step;
+            continue;
+        }
+        if (t->loops == MAX_REDUCE) return false;
+        t->loop[t->loops++] = (ReduceLoop){
+            .axes = {1, {axis}}, .extent = c->extent[axis], .a_step = step, .edge = edge};
+    }
+    if (!t->loops) t->loop[t->loops++] = (ReduceLoop){.extent = 1, .edge = -1};
+    t->k_max = 1;
+    for (uint32_t i = t->loops; i-- > 0;) {
+        t->loop[i].k_step = t->k_max;
+        t->k_max *= t->loop[i].extent;
+        if (i && t->loop[i].axes.count && !dim_is_const(c->dim[t->loop[i].axes.at[0]]))
+            return false; /* a run-time reduce axis must be the outermost */
+    }
+    return true;
+}
+
+/* Indices of an edge that count, by phase or by row. */
+static void walk_edge(Search *s, uint32_t number, bool fixed) {
+    const Edge *e = &s->c->a.edge[number];
+    EdgeWalk *w = &s->t->edge[number];
+    int64_t reduce = e->reduce < 0 ? 1 : s->c->extent[e->reduce];
+    int64_t rows = e->row < 0 ? 1 : s->c->extent[e->row];
+    w->fixed = fixed;
+    w->entries = fixed ? rows : e->row < 0 ? 1 : e->divisor;
+    w->reduce_every = e->divisor / gcd(e->divisor, e->reduce_step);
+    w->position_every = e->reduce_step * w->reduce_every / e->divisor;
+    int32_t *table = arena_array(s->arena, int32_t, 3 * w->entries);
+    w->first = table, w->count = table + w->entries, w->position = table + 2 * w->entries;
+    for (int64_t i = 0; i < w->entries; i++) {
+        int32_t *first = &table[i], *count = first + w->entries, *at = count + w->entries;
+        for (int64_t k = 0; k < reduce; k++) {
+            int64_t x = e->row_step * i + e->reduce_step * k + e->offset;
+            if (x % e->divisor) continue;
+            x /= e->divisor;
+            if (fixed && (x < 0 || x >= e->extent)) continue;
+            if (!(*count)++) *first = (int32_t)k, *at = (int32_t)x;
+        }
+        if ((uint32_t)*count > w->most) w->most = (uint32_t)*count;
+    }
+}
+
+/* The share of (row, reduce) pairs of all edges that are inside. */
+static double share_inside(const Contract *c) {
+    double share = 1;
+    for (uint32_t i = 0; i < c->a.edges; i++) {
+        const Edge *e = &c->a.edge[i];
+        int64_t inside = 0, all = 0;
+        if (e->row < 0 || e->reduce < 0) continue;
+        for (int64_t r = 0; r < c->extent[e->row]; r++)
+            for (int64_t k = 0; k < c->extent[e->reduce]; k++) {
+                int64_t x = e->row_step * r + e->reduce_step * k + e->offset;
+                if (x % e->divisor) continue;
+                all++;
+                inside += x >= 0 && x / e->divisor < e->extent;
+            }
+        if (all) share *= (double)inside / (double)all;
+    }
+    return share;
+}
+
+/* Row axes of edges are fixed for a task where the run is their reduce axis, or where
+ * little would be computed on zeros otherwise. */
+static void order_rows(Search *s) {
+    const Contract *c = s->c;
+    Tile *t = s->t;
+    const AxisList *rows = &c->list[AXIS_ROW];
+    int64_t others = 1;
+    for (uint32_t i = 0; i < rows->count; i++)
+        if (edge_of(c, rows->at[i]) < 0) others *= c->extent[rows->at[i]];
+    const ReduceLoop *run = &t->loop[t->loops - 1];
+    bool fix = run->edge >= 0 || (others >= 16 && share_inside(c) < 0.8);
+    for (uint32_t i = 0; i < c->a.edges; i++) walk_edge(s, i, fix);
+    for (uint32_t i = 0; i < rows->count; i++) {
+        bool fixed = fix && edge_of(c, rows->at[i]) >= 0;
+        AxisList *list = fixed ? &t->fixed : &t->walked;
+        list->at[list->count++] = rows->at[i];
+    }
+    t->rows_max = 1;
+    t->uniform = fix || !c->a.edges;
+    for (uint32_t i = t->walked.count; i-- > 0;) {
+        uint32_t axis = t->walked.at[i];
+        int32_t edge = edge_of(c, axis);
+        int64_t step = c->a.step[axis], extent = c->extent[axis];
+        if (edge >= 0) extent = ceil_div(extent, c->a.edge[edge].divisor);
+        if (i + 1 == t->walked.count)
+            t->row_step = step;
+        else if (step != t->row_step * t->rows_max)
+            t->uniform = false;
+        if (!dim_is_const(c->dim[axis])) t->uniform = false;
+        t->rows_max *= extent;
+    }
+}
+
+/* Work of a k step of one tile in FMA slots: two FMAs and two loads a cycle, and four cycles
+ * until a sum may be added to again. */
+static double tile_cost(uint32_t rows, uint32_t vectors) {
+    double fma = rows * vectors, loads = rows + vectors;
+    double cost = fma > loads ? fma : loads;
+    return cost < 8 ? 8 : cost;
+}
+
+static bool tile_fits(const Search *s, uint32_t rows, uint32_t vectors) {
+    uint32_t used = rows * vectors + vectors + 1;
+    uint32_t pointers = s->t->uniform ? 1 : rows;
+    return used < s->target->registers && pointers <= 12;
+}
+
+/* Rows and vectors of a register tile: the least work for all rows and columns. */
+static void choose_tile(Search *s) {
+    Tile *t = s->t;
+    int64_t cols = 1;
+    for (uint32_t i = 0; i < s->c->list[AXIS_COL].count; i++)
+        cols *= s->c->extent[s->c->list[AXIS_COL].at[i]];
+    t->lanes = target_lanes(s->target);
+    uint32_t all = (uint32_t)ceil_div(cols, t->lanes);
+    double best = 0;
+    for (uint32_t vectors = 1; vectors <= 4 && vectors <= all; vectors++)
+        for (uint32_t rows = 1; rows <= 14 && tile_fits(s, rows, vectors); rows++) {
+            uint32_t tail = all % vectors;
+            int64_t full = all / vectors;
+            double cost = (double)full * tile_cost(rows, vectors);
+            if (tail) cost += tile_cost(rows, tail);
+            cost *= (double)ceil_div(t->rows_max, rows);
+            cost *= 1 + 0.002 * (double)(14 - rows) + 0.01 * (4 - vectors);
+            if (best && cost >= best) continue;
+            best = cost;
+            t->rows = rows, t->vectors = vectors;
+            t->panels = (uint32_t)(full + (tail != 0)), t->tail_vectors = tail;
+        }
+    if (t->uniform && t->rows_max % t->rows && t->rows_max < t->rows)
+        t->rows = (uint32_t)t->rows_max;
+}
+
+/* Which reduce loops run inside of a tile: a panel of B stays in L1. */
+static void choose_blocks(Search *s) {
+    Tile *t = s->t;
+    int64_t width = (int64_t)t->vectors * t->lanes * 4;
+    int64_t most = s->target->l1_bytes * 5 / 8 / width, inside = 1;
+    if (most < 64) most = 64;
+    uint32_t i = t->loops;
+    while (i-- > 0) {
+        ReduceLoop *l = &t->loop[i];
+        int64_t extent = l->edge >= 0 ? t->edge[l->edge].most : l->extent;
+        if (extent < 1) extent = 1;
+        if (inside * extent <= most) {
+            inside *= extent;
+            continue;
+        }
+        int64_t blocks = ceil_div(inside * extent, most);
+        l->block = ceil_div(extent, blocks);
+        if (l->block * inside > most + most / 4 && l->block == 1) l->block = -1;
+        break;
+    }
+    for (uint32_t k = 0; k < i && i < t->loops; k++) t->loop[k].block = -1;
+}
+
+/* Chunks of a task: the sums in at most 64 KiB, a score of tasks. */
+static void choose_tasks(Search *s) {
+    Tile *t = s->t;
+    int64_t width = (int64_t)t->vectors * t->lanes, others = 1;
+    for (uint32_t i = 0; i < s->c->list[AXIS_BATCH].count; i++)
+        others *= s->c->extent[s->c->list[AXIS_BATCH].at[i]];
+    for (uint32_t i = 0; i < t->fixed.count; i++) others *= s->c->extent[t->fixed.at[i]];
+    int64_t tiles = ceil_div(t->rows_max, t->rows);
+    t->task_panels = 256 / width;
+    if (t->task_panels < 1) t->task_panels = 1;
+    if (t->task_panels > t->panels) t->task_panels = t->panels;
+    t->task_panels = ceil_div(t->panels, ceil_div(t->panels, t->task_panels));
+    int64_t most = (64 << 10) / (4 * width * t->task_panels * t->rows);
+    int64_t want = 96 / t->rows;
+    if (most > want) most = want;
+    if (most < 1) most = 1;
+    while (most > 1 &&
+           others * ceil_div(tiles, most) * ceil_div(t->panels, t->task_panels) < 16)
+        most = (most + 1) / 2;
+    t->task_rows = ceil_div(tiles, ceil_div(tiles, most)) * t->rows;
+    int64_t tasks = others * ceil_div(tiles * t->rows, t->task_rows) *
+                    ceil_div(t->panels, t->task_panels);
+    /* Few results, long sums: parts of the outermost loop, joined later.  Parts whose data fit
+     * into L2 are read once by all the tasks of one part. */
+    t->splits = 1;
+    double outputs = (double)others * (double)t->rows_max * (double)width * t->panels;
+    if (t->loops > 1 && t->loop[0].edge < 0 && t->k_max > 4096) {
+        double data = 4.0 * (double)t->k_max * (double)(t->rows_max + width * t->panels);
+        int64_t want_splits = (int64_t)(data / (s->target->l2_bytes * 0.5)) + 1;
+        if (tasks < 16 && want_splits < 16 / tasks) want_splits = 16 / tasks;
+        int64_t most_splits = (int64_t)((16 << 20) / (4 * outputs));
+        if (want_splits > most_splits) want_splits = most_splits;
+        if (want_splits > 32) want_splits = 32;
+        if (want_splits > t->loop[0].extent) want_splits = t->loop[0].extent;
+        if (want_splits > 1) t->splits = want_splits;
+        if (t->splits > 1)
+            t->splits =
+                ceil_div(t->loop[0].extent, ceil_div(t->loop[0].extent, t->splits));
+    }
+}
+
+bool contract_tile(const Contract *c, const Target *target, Arena *arena, Tile *out) {
+    *out = (Tile){0};
+    Search s = {c, target, arena, out};
+    const Func *g = c->group;
+    if (!c->a.regular || !c->b.regular || !c->list[AXIS_COL].count) return false;
+    if (graph_node(g, c->a.value)->op != OP_param) return false;
+    if (graph_type(g, c->a.value)->elem != ELEM_f32 ||
+        graph_type(g, c->node)->elem != ELEM_f32)
+        return false;
+    int64_t bytes = 1;
+    for (uint32_t i = 0; i < graph_type(g, c->a.value)->rank; i++)
+        bytes *= dim_max(&g->module->dims, graph_type(g, c->a.value)->dim[i]);
+    if (bytes >= (int64_t)1 << 29) return false; /* row tables are of i32 */
+    for (uint32_t i = 0; i < c->a.edges; i++)
+        for (uint32_t k = 0; k < i; k++) {
+            const Edge *x = &c->a.edge[i], *y = &c->a.edge[k];
+            if (x->row >= 0 && x->row == y->row) return false;
+            if (x->reduce >= 0 && x->reduce == y->reduce) return false;
+        }
+    for (uint32_t i = 0; i < c->a.edges; i++) {
+        const Edge *e = &c->a.edge[i];
+        if (e->reduce < 0) return false;
+        if (e->row >= 0 && c->a.step[e->row]) return false;
+        if (e->reduce >= 0 && c->a.step[e->reduce]) return false;
+    }
+    if (!order_reduce(&s)) return false;
+    order_rows(&s);
+    choose_tile(&s);
+    choose_blocks(&s);
+    choose_tasks(&s);
+    return true;
+}
+
+void tile_print(const Tile *t, Text *out) {
+    text_printf(out, "%ux%u", t->rows, t->vectors * t->lanes);
+    if (t->tail_vectors) text_printf(out, "+%u", t->tail_vectors * t->lanes);
+    text_printf(out, " panels %u task %ldx%ld fixed %u%s splits %ld k", t->panels,
+                (long)t->task_rows, (long)t->task_panels, t->fixed.count,
+                t->uniform ? " uniform" : "", (long)t->splits);
+    for (uint32_t i = 0; i < t->loops; i++) {
+        const ReduceLoop *l = &t->loop[i];
+        text_printf(out, " %ld%s", (long)l->extent, l->edge >= 0 ? "e" : "");
+        if (l->block) text_printf(out, "/%ld", (long)l->block);
+    }
+}
