@@ -251,3 +251,8 @@ void ast_print_expression(const Ast *ast, Text *out) {
     Printer p = {out, 0};
     print_expression(&p, ast, 0);
 }
+
+void ast_print_type(const AstType *type, Text *out) {
+    Printer p = {out, 0};
+    print_type(&p, type);
+}

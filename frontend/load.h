@@ -1,0 +1,47 @@
+/* Inside of program.h: a program with all that its parts share. */
+#ifndef TN_FRONTEND_LOAD_H
+#define TN_FRONTEND_LOAD_H
+
+#include "frontend/elaborate.h"
+#include "frontend/program.h"
+
+typedef struct Loaded {
+    Program program; /* first: a Program * is a Loaded * */
+    Arena *arena;
+    Diag *diag;
+    Unit *prelude, *unit;
+    uint32_t prelude_sources;
+    VEC(const AstFile *) files; /* the user's */
+    VEC(const AstTrain *) trains;
+    VEC(Entry) entries;
+    VEC(TrainBlock) blocks;
+    VEC(const char *) paths, open; /* read already; being read */
+    const ProgramOptions *options;
+    VEC(AstArg) settings; /* --set, parsed */
+    uint32_t bodies;
+} Loaded;
+
+/* load.c */
+bool load_files(Loaded *loaded, const char *path);
+
+/* resolve.c: names of every function of a file, without elaborating. */
+void resolve_file(Loaded *loaded, const AstFile *file);
+/* check.c: every function of a file elaborated alone, with rigid dimensions. */
+void check_file(Loaded *loaded, const AstFile *file);
+/* check_train.c: the fields of training blocks. */
+bool read_settings(Loaded *loaded);
+bool check_train(Loaded *loaded, const AstTrain *train);
+const Ast *train_field(Loaded *loaded, const AstTrain *train, const char *name);
+const Ast *train_setting(Loaded *loaded, const char *name); /* --set; NULL: none */
+
+/* entry.c */
+Elab entry_elab(Loaded *loaded, Module *module);
+Run *run_new(Elab *e, Models *models);
+Func *run_finish(Elab *e, Run *run, const char *name);
+bool is_entry(const AstFunction *function);
+Func *entry_build(Loaded *loaded, const AstFunction *function);
+
+/* train.c */
+bool train_build(Loaded *loaded, const AstTrain *ast, TrainBlock *block);
+
+#endif

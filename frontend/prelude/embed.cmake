@@ -1,0 +1,15 @@
+# Writes OUT, a C file that holds the text of every file of PRELUDE_DIR.
+#     cmake -D PRELUDE_DIR=... -D OUT=... -P embed.cmake
+file(GLOB files ${PRELUDE_DIR}/*.tn)
+list(SORT files)
+set(code "#include \"frontend/prelude.h\"\n\n")
+set(table "")
+foreach(path ${files})
+  get_filename_component(name ${path} NAME_WE)
+  file(READ ${path} bytes HEX)
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
+  string(APPEND code "static const char text_${name}[] = {${bytes}0};\n")
+  string(APPEND table "    {\"prelude/${name}.tn\", text_${name}, sizeof text_${name} - 1},\n")
+endforeach()
+string(APPEND code "\nconst PreludeFile prelude_files[] = {\n${table}    {0},\n};\n")
+file(WRITE ${OUT} "${code}")

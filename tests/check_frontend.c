@@ -1,0 +1,167 @@
+/* The language: printing what was parsed, elaborating programs, what they compute. */
+#include "frontend/ast.h"
+#include "frontend/program.h"
+#include "ir/eval.h"
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static Guard guard;
+static Arena arena;
+static Diag diag;
+
+static void setup(void) {
+    ck_assert_msg(!guard_enter(guard), "%s", guard.message);
+    arena_init(&arena, &guard);
+    diag_init(&diag, &arena);
+}
+static void teardown(void) {
+    arena_free(&arena);
+}
+
+static bool find_data(void *context, const DataSpec *spec, DataInfo *info,
+                      char *message) {
+    bool cifar = !strcmp(spec->kind, "cifar10");
+    *info =
+        (DataInfo){.train_count = 1000, .test_count = 100, .fields = 2, .classes = 10};
+    info->field[0] = (DataField){"x", ELEM_u8, 3, {28, 28, 1}};
+    if (cifar) info->field[0] = (DataField){"x", ELEM_u8, 3, {32, 32, 3}};
+    info->field[1] = (DataField){"y", ELEM_i32, 0, {0}};
+    return true;
+}
+
+static const DataLookup lookup = {NULL, find_data};
+static const ProgramOptions options = {.lookup = &lookup};
+
+static const char *messages(void) {
+    Text text;
+    text_init(&text, &arena);
+    diag_render(&diag, &text);
+    return text.length ? text.at : "";
+}
+
+static Program *load_text(const char *text) {
+    char path[] = "/tmp/tenon-XXXXXX";
+    int file = mkstemp(path);
+    ck_assert(file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text));
+    close(file);
+    Program *program = program_load(&arena, &diag, path, &options);
+    unlink(path);
+    ck_assert_msg(program, "%s", messages());
+    return program;
+}
+
+/* The results of an entry on arrays filled with 0.1, 0.2, ... */
+static Array *run_entry(const char *text, const char *name) {
+    const Entry *entry = program_entry(load_text(text), name);
+    ck_assert_msg(entry, "%s", messages());
+    const Func *func = entry->func;
+    Array *args = arena_array(&arena, Array, func->params.count);
+    for (uint32_t i = 0; i < func->params.count; i++) {
+        const Type *type = &func->params.at[i].type;
+        args[i] = array_new(&arena, type->elem, type->rank, type->dim);
+        for (int64_t k = 0; k < array_count(&args[i]); k++)
+            args[i].at[k] = type->elem == ELEM_f32 ? 0.1 * (double)(k + 1) : (double)k;
+    }
+    Array *results = arena_array(&arena, Array, func->results.count);
+    eval_func(func, args, NULL, &arena, results);
+    return results;
+}
+
+static const struct {
+    const char *body; /* of fn f, with x: f32[2, 3] = .1 .. .6 and y: i32[2] = 0, 1 */
+    int count;
+    double value[6];
+} values[] = {
+    {"x + 1", 6, {1.1, 1.2, 1.3, 1.4, 1.5, 1.6}},
+    {"sum(x, over = C)", 2, {0.6, 1.5}},
+    {"sum(x, keep = C)", 3, {0.5, 0.7, 0.9}},
+    {"mean(x)", 1, {0.35}},
+    {"x - mean(x, over = C)", 6, {-0.1, 0, 0.1, -0.1, 0, 0.1}},
+    {"x - max(x, keep = C)", 6, {-0.3, -0.3, -0.3, 0, 0, 0}},
+    {"relu(x - 0.3)", 6, {0, 0, 0, 0.1, 0.2, 0.3}},
+    {"x @ x[0]", 2, {0.14, 0.32}},
+    {"pick(x, y)", 2, {0.1, 0.5}},
+    {"one_hot(y, C)", 6, {1, 0, 0, 0, 1, 0}},
+    {"where(x > 0.35, 1, 0)", 6, {0, 0, 0, 1, 1, 1}},
+    {"clamp(x, 0.2, 0.5)", 6, {0.2, 0.2, 0.3, 0.4, 0.5, 0.5}},
+    {"x[1]", 3, {0.4, 0.5, 0.6}},
+    {"reverse(x, 1)", 6, {0.3, 0.2, 0.1, 0.6, 0.5, 0.4}},
+    {"transpose(x)", 6, {0.1, 0.4, 0.2, 0.5, 0.3, 0.6}},
+    {"argmax(x, over = 1)", 2, {2, 2}},
+    {"repeat 3 with z = x { 2 * z }", 6, {0.8, 1.6, 2.4, 3.2, 4.0, 4.8}},
+    {"repeat 3 as i with s = sum(x) { s + f32(i) }", 1, {5.1}},
+    {"(repeat 2 with a = sum(x), b = mean(x) { { a: a + b, b: b } }).a", 1, {2.8}},
+    {"sum(concat([x, x], 0), over = 1)", 4, {0.6, 1.5, 0.6, 1.5}},
+    {"x ^ 2", 6, {0.01, 0.04, 0.09, 0.16, 0.25, 0.36}},
+    {"if C == 3 and N < 3 { x } else { 0 }", 6, {0.1, 0.2, 0.3, 0.4, 0.5, 0.6}},
+    {"stack(x, 3, fn(z, i) = z + i)", 6, {3.1, 3.2, 3.3, 3.4, 3.5, 3.6}},
+    {"map(fn(a) = a + 1, { p: x, q: { r: sum(x) } }).q.r", 1, {3.1}},
+    {"f32(7 // 2 + 8 / 4) + 0 * x[0]", 3, {5, 5, 5}},
+    {"sum(windows(x, [1], 2), over = 2)", 4, {0.3, 0.5, 0.9, 1.1}},
+    {"norm2(x, keep = N) ^ 2", 2, {0.14, 0.77}},
+    {"softplus(0 * x)", 6, {.6931472, .6931472, .6931472, .6931472, .6931472, .6931472}},
+};
+
+START_TEST(functions_have_their_values) {
+    const char *text = arena_print(&arena,
+                                   "fn f(x: f32[2, 3], y: i32[2]) = g(x, y)\n"
+                                   "fn g(x: f32[N, C], y: i32[N]) = %s\n",
+                                   values[_i].body);
+    Array *out = run_entry(text, "f");
+    ck_assert_int_eq(array_count(out), values[_i].count);
+    for (int i = 0; i < values[_i].count; i++)
+        ck_assert_msg(fabs(out->at[i] - values[_i].value[i]) < 1e-6,
+                      "%s: [%d] is %g, not %g", values[_i].body, i, out->at[i],
+                      values[_i].value[i]);
+}
+END_TEST
+
+static const char *const examples[] = {"mlp", "lenet"};
+
+START_TEST(examples_elaborate_and_verify) {
+    const char *path = arena_print(&arena, "%s/examples/%s.tn", SOURCE_DIR, examples[_i]);
+    Program *program = program_load(&arena, &diag, path, &options);
+    ck_assert_msg(program, "%s", messages());
+    for (uint32_t i = 0; i < program->trains; i++)
+        ck_assert_msg(program_train(program, program->train[i].name), "%s", messages());
+    const char *wrong = graph_verify(program->module, &arena);
+    ck_assert_msg(!wrong, "%s", wrong);
+}
+END_TEST
+
+START_TEST(printing_is_stable) {
+    const char *path = arena_print(&arena, "%s/examples/%s.tn", SOURCE_DIR, examples[_i]);
+    FILE *in = fopen(path, "rb");
+    ck_assert_ptr_nonnull(in);
+    char *text = arena_alloc(&arena, 1 << 16);
+    size_t length = fread(text, 1, (1 << 16) - 1, in);
+    fclose(in);
+    Text once, twice;
+    text_init(&once, &arena);
+    text_init(&twice, &arena);
+    ast_print(ast_parse(&arena, &diag, diag_source(&diag, path, text, length)), &once);
+    ast_print(
+        ast_parse(&arena, &diag, diag_source(&diag, "printed", once.at, once.length)),
+        &twice);
+    ck_assert_uint_eq(diag.errors, 0);
+    ck_assert_str_eq(once.at, twice.at);
+}
+END_TEST
+
+Suite *suite_frontend(void);
+Suite *suite_frontend(void) {
+    Suite *suite = suite_create("frontend");
+    TCase *tcase = tcase_create("language");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, functions_have_their_values, 0,
+                        sizeof values / sizeof *values);
+    tcase_add_loop_test(tcase, examples_elaborate_and_verify, 0,
+                        sizeof examples / sizeof *examples);
+    tcase_add_loop_test(tcase, printing_is_stable, 0, sizeof examples / sizeof *examples);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
