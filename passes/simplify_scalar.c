@@ -158,7 +158,8 @@ static bool match(const Func *f, const Term *term, Val v, Val *letter) {
     return same_value(f, *bound, v);
 }
 
-static Val term_build(Simplifier *s, const Term *term, const Type *type, const Val *letter) {
+static Val term_build(Simplifier *s, const Term *term, const Type *type,
+                      const Val *letter) {
     if (term->kind == TERM_NUMBER) return build_fill(&s->b, type, term->number);
     if (term->kind != TERM_OP) return letter[term->letter];
     Val arg[3];

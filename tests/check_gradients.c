@@ -136,6 +136,7 @@ START_TEST(gradients_agree_with_differences) {
     c.n = op_case_n(c.op_case);
     c.args = op_case_inputs(c.op_case, c.func, 1, &c.arena);
     if (prepare(&c)) {
+        run(&c, pass_monotone);
         run(&c, pass_autodiff);
         check_all(&c);
         run(&c, pass_simplify);
