@@ -81,6 +81,7 @@ extern const BinaryInfo binary_info[BINARY_COUNT];
 
 struct Ast {
     AstKind kind;
+    bool grouped; /* stood in parentheses */
     Span span;
     union {
         struct {

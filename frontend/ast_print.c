@@ -82,7 +82,7 @@ static void print_pipe(Printer *p, const Ast *ast) {
     AstArgs rest = {ast->call.args.count - 1, ast->call.args.at + 1};
     print_expression(p, ast->call.args.at[0].value, 1);
     text_puts(p->out, " |> ");
-    print_expression(p, ast->call.callee, 10);
+    print_expression(p, ast->call.callee, ast->call.callee->kind == AST_call ? 12 : 10);
     if (!rest.count) return;
     text_puts(p->out, "(");
     print_args(p, &rest, " = ");

@@ -31,6 +31,18 @@ Value builtin_length(Elab *e, const Value *arg, Span span) {
     return value_unknown;
 }
 
+Value builtin_product(Elab *e, const Value *arg, Span span) {
+    Value product = value_int(1);
+    if (arg[0].kind == VALUE_unknown) return arg[0];
+    if (arg[0].kind != VALUE_list) {
+        elab_error(e, span, "`product` wants a list, found %s", elab_words(e, &arg[0]));
+        return value_unknown;
+    }
+    for (uint32_t i = 0; i < arg[0].list.count; i++)
+        product = elab_binary(e, BINARY_mul, product, arg[0].list.at[i], span);
+    return product;
+}
+
 Value builtin_reshape(Elab *e, const Value *arg, Span span) {
     Value x = arg[0];
     Dim dim[MAX_RANK];

@@ -239,7 +239,9 @@ Value elab_statement_param(Elab *e, Env *env, const Ast *ast) {
     } else if (ast->kind == AST_param && e->instance->of >= 0) {
         elab_error(e, ast->span, "an optimiser has state, but no parameters");
     } else {
+        uint32_t states = e->instance->states.count;
         v = define_slot(e, *env, ast);
+        if (e->instance->states.count == states) add_state(e, ast->define.name, -1);
     }
     *env = env_bind(e, *env, ast->define.name, v);
     return v;
@@ -263,7 +265,7 @@ Value elab_next(Elab *e, Env env, const Ast *ast) {
                        e->instance && e->instance->of >= 0 ? "optimiser" : "net");
         return value_unknown;
     }
-    if (v.kind == VALUE_unknown) return v;
+    if (v.kind == VALUE_unknown || state->slot < 0) return v;
     if (e->frame != e->run->root) {
         elab_error(e, ast->span, "state cannot change inside of `repeat`");
         return value_unknown;

@@ -87,6 +87,7 @@ static Ast *parse_group(Parser *p) {
     p->nesting++;
     Ast *ast = parse_expression(p);
     p->nesting--;
+    ast->grouped = true;
     parse_expect(p, TOKEN_close, "to match `(`");
     return ast;
 }
@@ -261,10 +262,10 @@ static bool find_binary(const Parser *p, int level, BinaryOp *op) {
     return false;
 }
 
-/* x |> f(a) is f(x, a); x |> f is f(x). */
+/* x |> f(a) is f(x, a); x |> f is f(x), and so is x |> (f). */
 static Ast *make_pipe(Parser *p, Ast *left, Ast *right) {
     Ast *ast = ast_new(p, AST_call, parse_span(p, left->span));
-    bool is_call = right->kind == AST_call;
+    bool is_call = right->kind == AST_call && !right->grouped;
     uint32_t count = is_call ? right->call.args.count : 0;
     AstArg *args = arena_array(p->arena, AstArg, count + 1);
     args[0] = (AstArg){NULL, left->span, left};

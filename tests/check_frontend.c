@@ -33,7 +33,10 @@ static bool find_data(void *context, const DataSpec *spec, DataInfo *info,
 }
 
 static const DataLookup lookup = {NULL, find_data};
-static const ProgramOptions options = {.lookup = &lookup};
+static const Binding bindings[] = {
+    {"N", 2, false}, {"H", 8, false}, {"W", 8, false}, {"C", 4, false}};
+static const ProgramOptions options = {
+    .lookup = &lookup, .binding = bindings, .bindings = 4};
 
 static const char *messages(void) {
     Text text;
@@ -119,7 +122,8 @@ START_TEST(functions_have_their_values) {
 }
 END_TEST
 
-static const char *const examples[] = {"mlp", "lenet"};
+static const char *const examples[] = {"mlp",      "lenet",    "smallcnn",
+                                       "resnet20", "resnet18", "bench"};
 
 START_TEST(examples_elaborate_and_verify) {
     const char *path = arena_print(&arena, "%s/examples/%s.tn", SOURCE_DIR, examples[_i]);
@@ -127,6 +131,8 @@ START_TEST(examples_elaborate_and_verify) {
     ck_assert_msg(program, "%s", messages());
     for (uint32_t i = 0; i < program->trains; i++)
         ck_assert_msg(program_train(program, program->train[i].name), "%s", messages());
+    for (uint32_t i = 0; i < program->entries; i++)
+        ck_assert_msg(program_entry(program, program->entry[i].name), "%s", messages());
     const char *wrong = graph_verify(program->module, &arena);
     ck_assert_msg(!wrong, "%s", wrong);
 }
