@@ -182,12 +182,24 @@ bool elab_truth(Elab *e, const Value *v, Span span, bool *truth) {
 
 /* ---- tensors -------------------------------------------------------------------------- */
 
-/* A dimension's value while the program runs: as many ones, added. */
+/* A dimension's value while the program runs: as many ones as its symbol says, added. */
 static Value dim_tensor(Elab *e, Dim dim, Span span) {
     Builder b = elab_builder(e, span);
-    Type ones = type_tensor(ELEM_f32, 1, &dim);
-    return elab_tensor(
-        e, build_reduce(&b, OP_sum, build_fill(&b, &ones, 1), (int64_t[]){0}, 1));
+    Dims *dims = &e->module->dims;
+    uint32_t number;
+    int64_t scale, offset;
+    if (e->checking) return elab_tensor(e, build_const(&b, ELEM_f32, 1));
+    if (!dim_linear(dims, dim, &number, &scale, &offset)) {
+        elab_error(e, span, "%s as a number: only multiples of one open dimension can be",
+                   dim_text(e, dim));
+        return value_unknown;
+    }
+    const Symbol *symbol = &dims->symbols.at[number];
+    Dim extent = dim_symbol(dims, symbol->name, symbol->max);
+    Type ones = type_tensor(ELEM_f32, 1, &extent);
+    Val sum = build_reduce(&b, OP_sum, build_fill(&b, &ones, 1), (int64_t[]){0}, 1);
+    sum = build_mul(&b, sum, build_const(&b, ELEM_f32, (double)scale));
+    return elab_tensor(e, build_add(&b, sum, build_const(&b, ELEM_f32, (double)offset)));
 }
 
 static Value list_tensor(Elab *e, const Value *v, Span span) {

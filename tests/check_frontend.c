@@ -2,6 +2,7 @@
 #include "frontend/ast.h"
 #include "frontend/program.h"
 #include "ir/eval.h"
+#include "passes/pass.h"
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -122,6 +123,105 @@ START_TEST(functions_have_their_values) {
 }
 END_TEST
 
+/* ---- training, by the evaluator --------------------------------------------------------- */
+
+typedef struct State {
+    const char *name;
+    Array value;
+} State;
+
+static Array *state_find(State *state, uint32_t count, const char *name) {
+    for (uint32_t i = 0; i < count; i++)
+        if (!strcmp(state[i].name, name)) return &state[i].value;
+    ck_abort_msg("init gives no `%s`", name);
+}
+
+/* Deterministic data: the label is the greatest of the four inputs. */
+static Array example(const Port *port) {
+    Array array = array_new(&arena, port->type.elem, port->type.rank, port->type.dim);
+    bool labels = port->type.rank == 1;
+    for (int64_t i = 0; i < array_count(&array); i++)
+        array.at[i] = labels ? (double)((i * 7 + 3) % 4)
+                             : (((i / 4) * 7 + 3) % 4 == i % 4) + 0.1 * (double)(i % 3);
+    if (!port->type.rank) array.at[0] = port->type.elem == ELEM_i32 ? 6 : 0;
+    return array;
+}
+
+static double run_step(const Func *step, State *state, uint32_t count) {
+    Array *args = arena_array(&arena, Array, step->params.count);
+    Array *results = arena_array(&arena, Array, step->results.count);
+    for (uint32_t i = 0; i < step->params.count; i++) {
+        const Port *port = &step->params.at[i];
+        args[i] = port->role == ROLE_INPUT ? example(port)
+                                           : *state_find(state, count, port->name);
+    }
+    eval_func(step, args, NULL, &arena, results);
+    for (uint32_t i = 0; i < step->results.count; i++) {
+        const Port *port = &step->outputs.at[i];
+        if (port->alias < 0) continue;
+        ck_assert_str_eq(port->name, step->params.at[port->alias].name);
+        *state_find(state, count, port->name) = results[i];
+    }
+    return results[step->results.count - 1].at[0];
+}
+
+static State *run_init(const TrainBlock *block) {
+    uint32_t count = block->init->results.count;
+    State *state = arena_array(&arena, State, count);
+    Array *results = arena_array(&arena, Array, count);
+    Array seed = array_new(&arena, ELEM_i32, 0, NULL);
+    seed.at[0] = 1;
+    eval_func(block->init, &seed, NULL, &arena, results);
+    for (uint32_t i = 0; i < count; i++)
+        state[i] = (State){block->init->outputs.at[i].name, results[i]};
+    return state;
+}
+
+static const char *const optimisers[] = {
+    "sgd(rate = 0.5)",
+    "sgd(rate = 0.1, momentum = 0.9, decay = 1e-4)",
+    "sgd(rate = cosine(0.2), momentum = 0.9, nesterov = true)",
+    "sgd(rate = multistep(0.5, at = [4, 8]))",
+    "sgd(rate = step_down(0.5, every_epochs = 5, by = 0.5))",
+    "sgd(rate = cyclic(0.5, floor = 0.1, period = 4))",
+    "rmsprop(rate = 0.01)",
+    "adam(rate = 0.05)",
+    "adamw(rate = 0.05, decay = 0.01)",
+};
+
+START_TEST(training_lowers_the_loss) {
+    Program *program = load_text(arena_print(
+        &arena,
+        "net tiny(x: f32[N, D]) {\n"
+        "    hidden = x |> dense(8) |> batch_norm |> relu |> dropout(0.1)\n"
+        "    logits = hidden |> layer_norm |> dense(4)\n"
+        "}\n"
+        "loss clean(x: f32[N, D], y: i32[N]) = mean(cross_entropy(tiny(x).logits, y, "
+        "smooth = 0.01))\n"
+        "train plain {\n"
+        "    data = synthetic(batch = 16, shape = [4], classes = 4, examples = 64)\n"
+        "    loss = clean\n    optim = %s\n    epochs = 5\n"
+        "    report = { accuracy: accuracy(tiny) }\n}\n",
+        optimisers[_i]));
+    const TrainBlock *block = program_train(program, NULL);
+    ck_assert_msg(block, "%s", messages());
+    Arena scratch;
+    arena_init(&scratch, &guard);
+    PassContext cx = {.scratch = &scratch};
+    ck_assert(pipeline_run(&cx, program->module, "autodiff"));
+    uint32_t count = block->init->results.count;
+    State *state = run_init(block);
+    double first = run_step(block->step, state, count), last = first;
+    for (int i = 0; i < 15; i++) last = run_step(block->step, state, count);
+    ck_assert_msg(last < 0.8 * first, "%s: from %g to %g", optimisers[_i], first, last);
+    double loss = run_step(block->report[0].entry, state, count);
+    double right = run_step(block->report[1].entry, state, count);
+    ck_assert_msg(isfinite(loss) && loss > 0 && right >= 3 && right <= 6,
+                  "of the first 6: loss %g, %g right", loss, right);
+    arena_free(&scratch);
+}
+END_TEST
+
 static const char *const examples[] = {"mlp",      "lenet",    "smallcnn",
                                        "resnet20", "resnet18", "bench"};
 
@@ -168,6 +268,8 @@ Suite *suite_frontend(void) {
     tcase_add_loop_test(tcase, examples_elaborate_and_verify, 0,
                         sizeof examples / sizeof *examples);
     tcase_add_loop_test(tcase, printing_is_stable, 0, sizeof examples / sizeof *examples);
+    tcase_add_loop_test(tcase, training_lowers_the_loss, 0,
+                        sizeof optimisers / sizeof *optimisers);
     suite_add_tcase(suite, tcase);
     return suite;
 }
