@@ -1,0 +1,32 @@
+/* Checks of random programs: what must hold of each, and how a failing one is made small. */
+#ifndef TN_TESTS_RANDOM_CHECK_H
+#define TN_TESTS_RANDOM_CHECK_H
+
+#include "tests/random/program.h"
+
+/* A program as text, with what it is run on. */
+typedef struct RandomCase {
+    const char *text;
+    uint32_t params, results;
+    const Array *args;
+    const double *tolerance; /* [results] */
+    int64_t n;               /* value of the run-time dimension */
+} RandomCase;
+
+RandomCase random_case(Arena *arena, uint64_t seed);
+
+/* NULL when it holds, else words about where it does not. */
+typedef const char *RandomProperty(Arena *arena, const RandomCase *program);
+
+/* The evaluator computes the same before and after the passes. */
+const char *random_passes(Arena *arena, const RandomCase *program);
+
+/*
+ * Smaller programs that fail as well: results dropped, nodes replaced by operands of the same
+ * type or by parameters that hold their value.  `fails` says whether one still does.
+ */
+RandomCase random_shrink(Arena *arena, const RandomCase *program,
+                         bool (*fails)(void *context, const RandomCase *program),
+                         void *context);
+
+#endif

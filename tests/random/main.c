@@ -1,0 +1,129 @@
+/*
+ * random_programs [--count N] [--seed S] [--text]: checks N random programs from seed S on,
+ * and prints the first that fails, made small.  --text prints programs and checks nothing.
+ * Each runs in a child, so that one that crashes is found and shrunk as well.
+ */
+#include "tests/random/check.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const struct {
+    const char *name;
+    RandomProperty *property;
+} properties[] = {
+    {"passes", random_passes},
+};
+
+/* 0 when all properties hold; prints what does not where `aloud`. */
+static int check(const RandomCase *program, bool aloud) {
+    Guard guard;
+    Arena arena;
+    arena_init(&arena, &guard);
+    if (guard_enter(guard)) {
+        if (aloud) printf("%s\n", guard.message);
+        return 1;
+    }
+    for (size_t i = 0; i < sizeof properties / sizeof *properties; i++) {
+        const char *wrong = properties[i].property(&arena, program);
+        if (!wrong) continue;
+        if (aloud) printf("%s: %s\n", properties[i].name, wrong);
+        return 1;
+    }
+    arena_free(&arena);
+    return 0;
+}
+
+static bool fails_in_child(void *context, const RandomCase *program) {
+    bool aloud = *(bool *)context;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        if (!aloud && !freopen("/dev/null", "w", stderr)) _exit(2);
+        alarm(60);
+        int status = check(program, aloud);
+        fflush(stdout);
+        _exit(status);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    if (aloud && WIFSIGNALED(status)) printf("signal %d\n", WTERMSIG(status));
+    return status != 0;
+}
+
+static void print_case(const RandomCase *program) {
+    printf("%s", program->text);
+    if (program->n) printf("N = %lld\n", (long long)program->n);
+    for (uint32_t i = 0; i < program->params; i++) {
+        const Array *arg = &program->args[i];
+        printf("argument %u:", i);
+        for (int64_t k = 0; k < array_count(arg) && k < 24; k++)
+            printf(" %.9g", arg->at[k]);
+        printf("%s\n", array_count(arg) > 24 ? " ..." : "");
+    }
+}
+
+static int report(Arena *arena, uint64_t seed, const RandomCase *program) {
+    bool aloud = false;
+    printf("seed %llu fails; made small:\n", (unsigned long long)seed);
+    RandomCase small = random_shrink(arena, program, fails_in_child, &aloud);
+    print_case(&small);
+    aloud = true;
+    fails_in_child(&aloud, &small);
+    return 1;
+}
+
+typedef struct Options {
+    uint64_t count, seed;
+    bool text, wrong;
+} Options;
+
+static Options options_of(int argc, char **argv) {
+    Options options = {.count = 1000};
+    for (int i = 1; i < argc; i++) {
+        bool more = i + 1 < argc;
+        if (!strcmp(argv[i], "--text"))
+            options.text = true;
+        else if (more && !strcmp(argv[i], "--count"))
+            options.count = strtoull(argv[++i], NULL, 10);
+        else if (more && !strcmp(argv[i], "--seed"))
+            options.seed = strtoull(argv[++i], NULL, 10);
+        else
+            options.wrong = true;
+    }
+    return options;
+}
+
+/* 0, 1 when the program fails, 3 when it cannot be made. */
+static int run_one(uint64_t seed, bool text) {
+    Guard guard;
+    Arena arena;
+    bool aloud = false;
+    arena_init(&arena, &guard);
+    if (guard_enter(guard)) {
+        fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed, guard.message);
+        return 3;
+    }
+    RandomCase program = random_case(&arena, seed);
+    int status = 0;
+    if (text)
+        printf("# seed %llu\n%s", (unsigned long long)seed, program.text);
+    else if (fails_in_child(&aloud, &program))
+        status = report(&arena, seed, &program);
+    arena_free(&arena);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    const Options options = options_of(argc, argv);
+    if (options.wrong) {
+        fprintf(stderr, "usage: %s [--count N] [--seed S] [--text]\n", argv[0]);
+        return 2;
+    }
+    for (uint64_t i = 0, failed = 0; i < options.count; i++) {
+        int status = run_one(options.seed + i, options.text);
+        if (status && ++failed == 3) return status;
+    }
+    return 0;
+}
