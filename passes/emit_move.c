@@ -159,7 +159,7 @@ static const Expr *gather(Emitter *e, const Node *node, const Index *const *at,
     for (uint32_t i = 0; i < index->rank; i++)
         key[i] = i < batch ? at[i] : at[axis + i - batch];
     for (uint32_t i = 0; i < from->rank; i++)
-        place[i] = i < axis ? at[i] : at[i + own - 1];
+        if (i != axis) place[i] = i < axis ? at[i] : at[i + own - 1];
     place[axis] = emit_position(e, node->arg[1], key, from->dim[axis], level);
     return emit_at(e, node->arg[0], place, level);
 }

@@ -3,7 +3,7 @@
 #include "passes/pass.h"
 #include <math.h>
 
-static Module *parse(Arena *arena, const char *text) {
+Module *random_parse(Arena *arena, const char *text) {
     Diag *diag = arena_new(arena, Diag);
     diag_init(diag, arena);
     uint32_t source = diag_source(diag, "program", text, strlen(text));
@@ -31,14 +31,14 @@ static Func *entry_of(Arena *arena, const Module *module) {
     return entry;
 }
 
-static Array *evaluate(Arena *arena, const Module *module, const RandomCase *program) {
+Array *random_evaluate(Arena *arena, const Module *module, const RandomCase *program) {
     int64_t symbols[4] = {program->n};
     Array *results = arena_array(arena, Array, program->results);
     eval_func(entry_of(arena, module), program->args, symbols, arena, results);
     return results;
 }
 
-static const char *compare(Arena *arena, const Array *want, const Array *got,
+const char *random_compare(Arena *arena, const Array *want, const Array *got,
                            uint32_t result, double tolerance) {
     for (int64_t i = 0; i < array_count(want); i++) {
         double error = fabs(want->at[i] - got->at[i]);
@@ -55,22 +55,17 @@ static const char *check_until(Arena *arena, const RandomCase *program, const Ar
                                const char *last) {
     Target target = {
         .vector_bytes = 32, .registers = 16, .l1_bytes = 32 << 10, .l2_bytes = 1 << 20};
-    Module *module = parse(arena, program->text);
-    PassContext cx = {arena, &target};
-    static bool (*const fns[])(PassContext *, Module *) = {pass_simplify, pass_hoist,
-                                                           pass_cse, pass_dce};
-    static const char *const nm[] = {"simplify", "hoist", "cse", "dce"};
-    for (int i = 0; i < 4; i++) {
-        if (!fns[i](&cx, module)) return "x";
-        const char *w = graph_verify(module, arena);
-        if (w) return arena_print(arena, "verify after %s: %s", nm[i], w);
-        if (!strcmp(last, nm[i])) break;
-    }
-    const Array *got = evaluate(arena, module, program);
+    Module *module = random_parse(arena, program->text);
+    Arena scratch;
+    arena_init(&scratch, arena->guard);
+    PassContext cx = {&scratch, &target};
+    if (!pipeline_run(&cx, module, last)) return "the pipeline refuses the program";
+    arena_free(&scratch);
+    const Array *got = random_evaluate(arena, module, program);
     for (uint32_t i = 0; i < program->results; i++) {
         /* Folded constants are rounded to their type. */
         double tolerance = program->tolerance[i] + 1e-10;
-        const char *wrong = compare(arena, &want[i], &got[i], i, tolerance);
+        const char *wrong = random_compare(arena, &want[i], &got[i], i, tolerance);
         if (wrong) return wrong;
     }
     return NULL;
@@ -84,7 +79,8 @@ const char *random_passes(Arena *arena, const RandomCase *program) {
 #undef PASS
 #undef STAGE
     };
-    const Array *want = evaluate(arena, parse(arena, program->text), program);
+    const Array *want =
+        random_evaluate(arena, random_parse(arena, program->text), program);
     const size_t count = sizeof names / sizeof *names;
     if (!check_until(arena, program, want, names[count - 1])) return NULL;
     for (size_t i = 0; i < count; i++) {

@@ -20,6 +20,14 @@ typedef const char *RandomProperty(Arena *arena, const RandomCase *program);
 
 /* The evaluator computes the same before and after the passes. */
 const char *random_passes(Arena *arena, const RandomCase *program);
+/* Compiled code computes the same as the evaluator, for one thread and for three. */
+const char *random_run(Arena *arena, const RandomCase *program);
+
+/* What these are made of. */
+Module *random_parse(Arena *arena, const char *text);
+Array *random_evaluate(Arena *arena, const Module *module, const RandomCase *program);
+const char *random_compare(Arena *arena, const Array *want, const Array *got,
+                           uint32_t result, double tolerance);
 
 /*
  * Smaller programs that fail as well: results dropped, nodes replaced by operands of the same

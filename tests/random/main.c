@@ -14,6 +14,7 @@ static const struct {
     RandomProperty *property;
 } properties[] = {
     {"passes", random_passes},
+    {"compiled", random_run},
 };
 
 /* 0 when all properties hold; prints what does not where `aloud`. */
