@@ -355,19 +355,30 @@ static const Index *parts(Emitter *e, const Index *x, int64_t divisor,
     return intern(e, &quotient);
 }
 
+/* The largest g that divides `divisor` with x = g*y + r, r in [0, g); 1: none. */
+static int64_t coarse_unit(Emitter *e, const Index *x, int64_t divisor, const Index **y,
+                           const Index **r) {
+    int64_t best = 1, low, high;
+    for (uint32_t i = 0; i < x->terms; i++) {
+        int64_t g = gcd(x->term[i].coefficient, divisor);
+        const Index *rest, *quotient = parts(e, x, g, &rest);
+        index_range(rest, &low, &high);
+        if (g <= best || low < 0 || high >= g) continue;
+        best = g;
+        *y = quotient;
+        *r = rest;
+    }
+    return best;
+}
+
 /* The rest of parts(), whose range is not within one multiple of the divisor: / or %. */
 static const Index *divide_rest(Emitter *e, Op op, const Index *x, int64_t divisor) {
-    int64_t g = divisor, low, high;
-    for (uint32_t i = 0; i < x->terms; i++) g = gcd(x->term[i].coefficient, g);
+    int64_t low, high;
+    const Index *y, *r;
+    int64_t g = coarse_unit(e, x, divisor, &y, &r);
     if (g > 1) { /* (g*y + r) / (g*d) = y / d;  (g*y + r) % (g*d) = g*(y % d) + r */
-        Sum sum = sum_of(x);
-        int64_t r = x->offset - floor_div(x->offset, g) * g;
-        sum.offset = floor_div(x->offset, g);
-        for (uint32_t i = 0; i < sum.terms; i++) sum.term[i].coefficient /= g;
-        const Index *y = intern(e, &sum);
         if (op == OP_div) return index_div(e, y, divisor / g);
-        return index_add(e, index_scale(e, index_mod(e, y, divisor / g), g),
-                         index_int(e, r));
+        return index_add(e, index_scale(e, index_mod(e, y, divisor / g), g), r);
     }
     index_range(x, &low, &high);
     const Atom *a = x->terms ? x->term[0].atom : NULL;

@@ -1,0 +1,40 @@
+/* Random programs: the evaluator agrees with itself after the passes, and with compiled code. */
+#include "tests/random/check.h"
+#include <check.h>
+
+#define PROGRAMS 300
+#define CHUNK    20 /* programs a test */
+
+static void check_one(RandomProperty *property, uint64_t seed) {
+    Guard guard;
+    Arena arena;
+    arena_init(&arena, &guard);
+    if (guard_enter(guard)) ck_abort_msg("%s", guard.message);
+    RandomCase program = random_case(&arena, seed);
+    const char *wrong = property(&arena, &program);
+    if (wrong) ck_abort_msg("%s", wrong);
+    arena_free(&arena);
+}
+
+/* `build/random_programs --seed S --count 1` makes a failing program small. */
+static void check_chunk(RandomProperty *property, int chunk) {
+    for (int i = 0; i < CHUNK; i++) {
+        mark_point(); /* the last one is where a crash is reported */
+        check_one(property, (uint64_t)(chunk * CHUNK + i));
+    }
+}
+
+START_TEST(passes_keep_the_meaning) {
+    check_chunk(random_passes, _i);
+}
+END_TEST
+
+Suite *suite_random(void);
+Suite *suite_random(void) {
+    Suite *suite = suite_create("random");
+    TCase *tcase = tcase_create("random");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_loop_test(tcase, passes_keep_the_meaning, 0, PROGRAMS / CHUNK);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
