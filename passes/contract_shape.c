@@ -76,6 +76,11 @@ static Reach reach_of(const Contract *c, Val value, const AffineMap *map) {
     return r;
 }
 
+static void list_add(Contract *c, uint32_t axis) {
+    AxisList *list = &c->list[c->role[axis]];
+    if (c->dim[axis] != 1) list->at[list->count++] = axis;
+}
+
 void contract_shape(const Func *group, Val node, Contract *out) {
     const Node *n = graph_node(group, node);
     const Attr *dims = node_attr(n, ATTR_dims);
@@ -98,8 +103,11 @@ void contract_shape(const Func *group, Val node, Contract *out) {
         out->dim[i] = dims->ints[i];
         out->extent[i] = dim_max(&group->module->dims, dims->ints[i]);
         out->role[i] = axis_role(form_uses(a, i), form_uses(b, i), form_uses(result, i));
-        AxisList *list = &out->list[out->role[i]];
-        if (out->dim[i] != 1) list->at[list->count++] = i;
+        if (out->role[i] == AXIS_REDUCE) list_add(out, i);
+    }
+    for (uint32_t i = 0; i < result->rank; i++) { /* in the order of the result */
+        uint32_t axis;
+        if (affine_is_axis(&result->dim[i], &axis)) list_add(out, axis);
     }
     out->a = reach_of(out, x, a);
     out->b = reach_of(out, y, b);

@@ -271,7 +271,8 @@ bool contract_tile(const Contract *c, const Target *target, Arena *arena, Tile *
     *out = (Tile){0};
     Search s = {c, target, arena, out};
     const Func *g = c->group;
-    if (!c->a.regular || !c->b.regular || !c->list[AXIS_COL].count) return false;
+    if (!c->a.regular || !c->b.regular || c->b.edges || !c->list[AXIS_COL].count)
+        return false;
     if (graph_node(g, c->a.value)->op != OP_param) return false;
     if (graph_type(g, c->a.value)->elem != ELEM_f32 ||
         graph_type(g, c->node)->elem != ELEM_f32)

@@ -148,7 +148,7 @@ static void open_task(Direct *d, Block *b, bool splits) {
     for (uint32_t i = c->a.edges; i-- > 0;) {
         const Edge *e = &c->a.edge[i];
         if (t->edge[i].fixed)
-            d->phase[i] = e->row < 0 ? num(d, 0) : d->place[e->row];
+            d->phase[i] = e->row >= 0 && d->place[e->row] ? d->place[e->row] : num(d, 0);
         else
             d->phase[i] = take_digit(d, b, "phase", &rest, num(d, t->edge[i].entries));
     }
