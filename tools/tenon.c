@@ -1,8 +1,6 @@
-/* The `tenon` command: picks the verb. */
-#include "tools/version.h"
-#include <stdio.h>
+/* The `tenon` command. */
+#include "tools/command.h"
 
-int main(void) {
-    puts(version_text());
-    return 0;
+int main(int argc, char **argv) {
+    return command_main(argc, argv);
 }

@@ -1,0 +1,51 @@
+/* tenon eval: the reports of a train block with given weights. */
+#include "tools/training.h"
+#include <stdio.h>
+
+static void print_figures(const Training *t, const char *part, const Figures *figures) {
+    if (!figures->there) return;
+    printf("%s", part);
+    for (uint32_t r = 0; r < t->reports; r++)
+        printf("  %s %.4f", t->block->report[r].name, figures->value[r]);
+    printf("\n");
+}
+
+static Status evaluate(Training *t) {
+    Figures valid, test;
+    Status status = training_evaluate(t, &valid, &test);
+    if (status != STATUS_OK) return status;
+    if (t->session->options->json) {
+        json_t *row = progress_row(t, 0, &valid, &test), *out = json_object();
+        static const char *const parts[] = {"valid", "test"};
+        for (int i = 0; i < 2; i++)
+            if (json_object_get(row, parts[i]))
+                json_object_set(out, parts[i], json_object_get(row, parts[i]));
+        json_dumpf(out, stdout, JSON_COMPACT);
+        putchar('\n');
+        json_decref(row);
+        json_decref(out);
+    } else {
+        print_figures(t, "valid", &valid);
+        print_figures(t, "test", &test);
+    }
+    return STATUS_OK;
+}
+
+static Status eval_body(Session *s) {
+    Training t;
+    const List *arg = &s->options->arg;
+    Status status = training_begin(&t, s, arg->count > 1 ? arg->at[1] : NULL);
+    if (status == STATUS_OK) status = session_init(s, t.block->init, 1);
+    if (status == STATUS_OK) status = session_weights(s, s->options->weights);
+    if (status == STATUS_OK) status = evaluate(&t);
+    training_end(&t);
+    return status;
+}
+
+Status verb_eval(const Options *options) {
+    if (!options->weights) {
+        fprintf(stderr, "tenon eval: needs --weights FILE.safetensors\n");
+        return STATUS_USAGE;
+    }
+    return session_run(options, options->arg.at[0], eval_body, NULL);
+}

@@ -1,0 +1,91 @@
+/* From a file to entries that can be called: the one place that all verbs use. */
+#ifndef TN_TOOLS_SESSION_H
+#define TN_TOOLS_SESSION_H
+
+#include "codegen/backend.h"
+#include "frontend/program.h"
+#include "passes/pass.h"
+#include "tools/command.h"
+#include "tools/data.h"
+#include "tools/tensor.h"
+
+#define MAX_PORTS 64 /* inputs, and outputs, of an entry that the command can call */
+
+typedef struct Callable {
+    const char *name;
+    const Func *func;
+    const Plan *plan;
+    tn_entry *entry;
+    double first_s; /* share of the compile time */
+} Callable;
+
+typedef struct Session {
+    Guard guard;
+    Arena arena, scratch;
+    Diag diag;
+    const Options *options;
+    const char *path; /* of the program */
+    void *context;    /* the body's own */
+    Target target;
+    DataShelf shelf;
+    DataLookup lookup;
+    Program *program;
+    VEC(Func *) wanted; /* entries that session_compile makes callable */
+    const Layout *layout;
+    const Plan **plan; /* [wanted.count] */
+    Jit *jit;
+    tn_pool *pool;        /* NULL with one thread */
+    tn_parallel parallel; /* used when there is a pool, or `timed` */
+    bool timed;
+    void *state, *work; /* blocks for the largest entry */
+    double compile_s;   /* passes and code of all entries */
+} Session;
+
+/* Runs `body` in a session and tears it down; prints what went wrong on stderr. */
+typedef Status SessionBody(Session *session);
+Status session_run(const Options *options, const char *path, SessionBody *body,
+                   void *context);
+
+/* A failure that is not in the program: said at once; returns `status`. */
+Status session_fail(Session *session, Status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Loads the program.  `data`: train blocks may be elaborated; with `describe` sets that
+ * are known by name are not loaded.  `more` are bindings besides those of --bind. */
+typedef enum SessionData { DATA_NONE, DATA_DESCRIBE, DATA_LOAD } SessionData;
+Status session_load(Session *session, SessionData data, const Binding *more,
+                    uint32_t count);
+
+/* An entry, or a train block with all its entries, is to be compiled.  NULL: reported. */
+const Entry *session_want_entry(Session *session, const char *name);
+const TrainBlock *session_want_train(Session *session, const char *name);
+void session_want(Session *session, Func *func);
+/* By either name; none: the first train block, else the first entry. */
+Status session_want_named(Session *session, const char *name);
+
+/* The passes, up to and including `last` (NULL: all). */
+Status session_passes(Session *session, const char *last);
+/* Passes, layout and plans of what is wanted. */
+Status session_plan(Session *session);
+/* All of it, and code, pool, state (zero) and work. */
+Status session_compile(Session *session);
+
+Callable session_entry(const Session *session, const Func *func);
+/* Ports with the role, in order; returns their number. */
+uint32_t func_inputs(const Func *func, const Port *port[MAX_PORTS]);
+uint32_t func_outputs(const Func *func, const Port *port[MAX_PORTS]);
+
+/* `n` is used where the entry has a run-time dimension. */
+Status session_call(Session *session, const Callable *callable, const void *const *in,
+                    void *const *out, int64_t n);
+/* The state block from the block's init entry, or from --weights, or both. */
+Status session_init(Session *session, const Func *init, int64_t seed);
+Status session_weights(Session *session, const char *path);
+
+/* Where compiled objects are kept, NULL when nowhere; made when it is not there. */
+const char *cache_folder(Arena *arena);
+int processor_count(void);
+int session_threads(const Session *session);
+double seconds_now(void);
+
+#endif

@@ -1,0 +1,57 @@
+/* A training run: its place in the data, its figures, its folder. */
+#ifndef TN_TOOLS_TRAINING_H
+#define TN_TOOLS_TRAINING_H
+
+#include "tools/session.h"
+#include <jansson.h>
+
+#define MAX_REPORTS 16
+
+/* Means over one part of the data, one a report; the first is the loss. */
+typedef struct Figures {
+    bool there; /* false: that part has no examples */
+    double value[MAX_REPORTS];
+} Figures;
+
+typedef struct Training {
+    Session *session;
+    const TrainBlock *block;
+    const DataSet *data;
+    Callable step, report[MAX_REPORTS];
+    uint32_t reports;
+    int64_t seed, batch, train_count, steps; /* steps an epoch */
+    int64_t epoch, at;     /* epochs that are complete, steps of the one under way */
+    double loss_sum;       /* over the `at` steps */
+    double seconds;        /* spent in steps, all epochs */
+    double epoch_s;        /* in this epoch */
+    double best;           /* see training_score */
+    int64_t best_epoch;    /* 1-based; 0: none yet */
+    int64_t *order;        /* [train_count] of this epoch; owned */
+    void *row[MAX_FIELDS]; /* one batch of each field; owned */
+    const char *folder;    /* NULL: nothing is kept */
+} Training;
+
+/* training.c: batches, steps and reports. */
+Status training_begin(Training *t, Session *session, const char *block);
+void training_end(Training *t);
+Status training_step(Training *t, float *loss); /* the next one of the epoch */
+Status training_evaluate(Training *t, Figures *valid, Figures *test);
+/* What the best checkpoint is chosen by, larger is better: over the validation split, else
+ * the test part, the first report that rises, else the negative loss. */
+double training_score(const Training *t, const Figures *valid, const Figures *test);
+
+/* run_folder.c: DIR/metrics.jsonl, plot.svg, last.safetensors, best.safetensors. */
+Status run_folder_open(Training *t);   /* a fresh run; an earlier one is moved aside */
+Status run_folder_resume(Training *t); /* state and place from last.safetensors */
+Status run_folder_save(Training *t, const char *name);
+Status run_folder_metrics(Training *t, const json_t *row); /* one line */
+void run_folder_plot(Training *t);
+
+/* progress.c: what a person sees. */
+json_t *progress_row(const Training *t, double loss, const Figures *valid,
+                     const Figures *test);
+void progress_step(const Training *t);                     /* one line, drawn again */
+void progress_epoch(const Training *t, const json_t *row); /* one line that stays */
+void progress_clear(void);
+
+#endif
