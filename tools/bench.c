@@ -137,7 +137,7 @@ static double old_seconds(const json_t *old, const json_t *row) {
 
 static void print_row(const Options *options, const Bench *bench, const json_t *row) {
     if (options->jsonl) {
-        json_dumpf(row, stdout, JSON_COMPACT);
+        json_dumpf(row, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
         putchar('\n');
         fflush(stdout);
         return;
@@ -249,7 +249,7 @@ static Status bench_cases(const Options *options, Bench *bench) {
 static Status write_results(const Options *options, const Bench *bench) {
     char message[MESSAGE_BYTES];
     if (!options->results) return STATUS_OK;
-    char *text = json_dumps(bench->rows, JSON_INDENT(2));
+    char *text = json_dumps(bench->rows, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     const Piece piece[] = {{text, text ? strlen(text) : 0}, {"\n", 1}};
     bool ok = text && file_replace(options->results, piece, 2, message);
     free(text);

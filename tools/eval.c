@@ -20,7 +20,7 @@ static Status evaluate(Training *t) {
         for (int i = 0; i < 2; i++)
             if (json_object_get(row, parts[i]))
                 json_object_set(out, parts[i], json_object_get(row, parts[i]));
-        json_dumpf(out, stdout, JSON_COMPACT);
+        json_dumpf(out, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
         putchar('\n');
         json_decref(row);
         json_decref(out);

@@ -69,7 +69,8 @@ static void put_script(FILE *out, const Training *t, const json_t *rows,
     fprintf(out, "\nset title ");
     put_quoted(out, t->block->name);
     fprintf(out, " noenhanced\nset key outside bottom center horizontal noenhanced\n"
-                 "set grid\nset xlabel 'epoch'\nset ylabel 'loss'\n");
+                 "set grid lc rgb '#dddddd'\nset xlabel 'epoch'\nset ylabel 'loss'\n");
+    if (t->epoch <= 20) fprintf(out, "set xtics 1\n");
     if (t->reports > 1)
         fprintf(out, "set y2label 'figures'\nset y2tics\nset ytics nomirror\n");
     fprintf(out, "plot ");
@@ -77,8 +78,9 @@ static void put_script(FILE *out, const Training *t, const json_t *rows,
         char title[160];
         snprintf(title, sizeof title, "%s %s", curve[i].part ? curve[i].part : "training",
                  curve[i].name);
-        fprintf(out, "%s'-' using 1:2 axes x1y%d with linespoints title ", i ? ", " : "",
-                curve[i].right ? 2 : 1);
+        fprintf(out,
+                "%s'-' using 1:2 axes x1y%d with linespoints pt 7 ps 0.4 lw 2 title ",
+                i ? ", " : "", curve[i].right ? 2 : 1);
         put_quoted(out, title);
     }
     fprintf(out, "\n");

@@ -18,7 +18,7 @@ static void add_figures(json_t *row, const char *part, const Training *t,
 
 json_t *progress_row(const Training *t, double loss, const Figures *valid,
                      const Figures *test) {
-    double rate = t->epoch_s > 0 ? (double)(t->steps * t->batch) / t->epoch_s : 0;
+    double rate = (double)((t->steps - t->from) * t->batch) / fmax(t->epoch_s, 1e-9);
     json_t *row = json_pack("{s:I, s:I, s:f}", "epoch", (json_int_t)t->epoch, "step",
                             (json_int_t)(t->epoch * t->steps), "loss", loss);
     add_figures(row, "valid", t, valid);
@@ -44,7 +44,7 @@ void progress_step(const Training *t) {
     if (now - shown < 0.1 || t->session->options->json || !isatty(STDERR_FILENO)) return;
     shown = now;
     int64_t done = t->epoch * t->steps + t->at, all = t->block->epochs * t->steps;
-    double rate = (double)(t->at * t->batch) / t->epoch_s;
+    double rate = (double)((t->at - t->from) * t->batch) / fmax(t->epoch_s, 1e-9);
     char left[32];
     put_duration(left, sizeof left, (double)((all - done) * t->batch) / rate);
     fprintf(stderr,
@@ -65,13 +65,13 @@ static void print_part(const json_t *row, const char *part) {
     if (!values) return;
     printf("  %s", part);
     json_object_foreach((json_t *)values, name, value)
-        printf(" %s %.4f", name, json_number_value(value));
+        printf(" %s %.4f", name, json_is_null(value) ? NAN : json_number_value(value));
 }
 
 void progress_epoch(const Training *t, const json_t *row) {
     progress_clear();
     if (t->session->options->json) {
-        json_dumpf(row, stdout, JSON_COMPACT);
+        json_dumpf(row, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
         putchar('\n');
     } else {
         printf("epoch %lld/%lld  loss %.4f", (long long)t->epoch,

@@ -110,8 +110,6 @@ Status run_folder_save(Training *t, const char *name) {
     set_text(meta, "step", "%lld", (long long)(t->epoch * t->steps + t->at));
     set_text(meta, "best", "%a", t->best);
     set_text(meta, "loss_sum", "%a", t->loss_sum);
-    set_text(meta, "epoch_seconds", "%a", t->epoch_s);
-    set_text(meta, "seconds", "%a", t->seconds);
     bool ok = checkpoint_write(path_in(t, name, path), t->session->layout,
                                t->session->state, meta, message);
     json_decref(meta);
@@ -161,8 +159,7 @@ static Status take_place(Training *t, const json_t *meta, const char *path) {
                             path);
     t->best = read_real(meta, "best");
     t->loss_sum = read_real(meta, "loss_sum");
-    t->epoch_s = read_real(meta, "epoch_seconds");
-    t->seconds = read_real(meta, "seconds");
+    t->from = t->at;
     return STATUS_OK;
 }
 
@@ -180,6 +177,7 @@ static Status trim_metrics(Training *t) {
         size_t length = (size_t)(end - (file.at + at)) + 1;
         json_t *row = json_loadb((const char *)file.at + at, length, 0, NULL);
         bool stays = row && json_integer_value(json_object_get(row, "epoch")) <= t->epoch;
+        if (stays) t->seconds = json_number_value(json_object_get(row, "train_s"));
         json_decref(row);
         if (!stays) break;
         keep = at += length;
@@ -211,7 +209,7 @@ Status run_folder_resume(Training *t) {
 Status run_folder_metrics(Training *t, const json_t *row) {
     char path[PATH_MAX];
     if (!t->folder) return STATUS_OK;
-    char *text = json_dumps(row, JSON_COMPACT);
+    char *text = json_dumps(row, JSON_COMPACT | JSON_REAL_PRECISION(9));
     FILE *file = text ? fopen(path_in(t, "metrics.jsonl", path), "a") : NULL;
     bool ok = file && fprintf(file, "%s\n", text) > 0;
     if (file && fclose(file)) ok = false;

@@ -55,7 +55,7 @@ static Status end_epoch(Training *t) {
     double score = training_score(t, &valid, &test);
     bool better = !t->best_epoch || score > t->best;
     if (better) t->best = score, t->best_epoch = t->epoch;
-    t->at = 0;
+    t->at = t->from = 0;
     t->loss_sum = t->epoch_s = 0;
     progress_epoch(t, row);
     status = run_folder_metrics(t, row);

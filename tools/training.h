@@ -20,15 +20,16 @@ typedef struct Training {
     Callable step, report[MAX_REPORTS];
     uint32_t reports;
     int64_t seed, batch, train_count, steps; /* steps an epoch */
-    int64_t epoch, at;     /* epochs that are complete, steps of the one under way */
-    double loss_sum;       /* over the `at` steps */
-    double seconds;        /* spent in steps, all epochs */
-    double epoch_s;        /* in this epoch */
-    double best;           /* see training_score */
-    int64_t best_epoch;    /* 1-based; 0: none yet */
-    int64_t *order;        /* [train_count] of this epoch; owned */
-    void *row[MAX_FIELDS]; /* one batch of each field; owned */
-    const char *folder;    /* NULL: nothing is kept */
+    int64_t epoch, at; /* epochs that are complete, steps of the one under way */
+    int64_t from;      /* step at which this process began the epoch */
+    double loss_sum;   /* over the `at` steps */
+    /* Time spent in steps.  No part of checkpoints: equal runs write equal files. */
+    double seconds, epoch_s; /* of all epochs; of this one, from step `from` on */
+    double best;             /* see training_score */
+    int64_t best_epoch;      /* 1-based; 0: none yet */
+    int64_t *order;          /* [train_count] of this epoch; owned */
+    void *row[MAX_FIELDS];   /* one batch of each field; owned */
+    const char *folder;      /* NULL: nothing is kept */
 } Training;
 
 /* training.c: batches, steps and reports. */

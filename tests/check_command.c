@@ -1,0 +1,153 @@
+/* The command line: exit codes, help, messages; every verb once. */
+#include "tests/command.h"
+#include "tests/scratch.h"
+#include "tools/command.h"
+#include "tools/tensor.h"
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const verb_names[] = {
+#define VERB(name, ...) #name,
+#include "tools/verbs.def"
+#undef VERB
+};
+#define VERBS (int)(sizeof verb_names / sizeof *verb_names)
+
+START_TEST(every_verb_has_help) {
+    const Result *r = command_run("%s --help", verb_names[_i]);
+    assert_code(r, 0);
+    assert_in("usage: tenon", r->out);
+    assert_in(verb_names[_i], r->out);
+    assert_in("--help", r->out);
+    ck_assert_str_eq(r->err, "");
+}
+END_TEST
+
+START_TEST(every_verb_refuses_unknown_options) {
+    const Result *r = command_run("%s --frobnicate", verb_names[_i]);
+    assert_code(r, 2);
+    assert_in("--frobnicate", r->err);
+    ck_assert_str_eq(r->out, "");
+}
+END_TEST
+
+static const struct {
+    const char *words;
+    int code;
+    const char *out, *err; /* a part of each */
+} lines[] = {
+    {"", 2, "", "usage"},
+    {"--help", 0, "train", ""},
+    {"--version", 0, "tenon ", ""},
+    {"trian", 2, "", "did you mean 'train'"},
+    {"check", 2, "", "needs MODEL.tn"},
+    {"check a.tn b.tn", 2, "", "'b.tn' is one argument too many"},
+    {"check missing.tn", 1, "", "missing.tn"},
+    {"emit nowhere good.tn", 2, "", "levels are ast graph"},
+    {"emit graph good.tn --after fusee", 2, "", "the nearest is fuse"},
+    {"emit loops good.tn --after fuse", 2, "", "--after goes with the level graph"},
+    {"train", 2, "", "needs MODEL.tn"},
+    {"train good.tn --thread 2", 2, "", "did you mean '--threads'"},
+    {"train good.tn --threads 0", 2, "", "--threads takes N, not '0'"},
+    {"train good.tn --threads two", 2, "", "not 'two'"},
+    {"train good.tn --threads", 2, "", "--threads needs a value"},
+    {"train good.tn --seed -1", 2, "", "--seed takes S"},
+    {"train good.tn --set epochs", 2, "", "--set takes NAME=VALUE"},
+    {"train good.tn --resume", 2, "", "needs the run's folder"},
+    {"train good.tn --resume=yes --out r", 2, "", "takes no value"},
+    {"train good.tn", 1, "", "has no train block"},
+    {"eval good.tn", 2, "", "needs --weights"},
+    {"bench", 2, "", "needs"},
+    {"bench good.tn twice --seconds 0", 2, "", "--seconds takes S"},
+    {"bench good.tn twise", 1, "", "twice"},
+    {"run good.tn twice", 2, "", "takes 1 inputs (x: f32"},
+    {"run good.tn twice --in nowhere.npy", 1, "", "nowhere.npy: cannot be opened"},
+    {"run good.tn twice --in good.tn", 1, "", "is not a .npy file"},
+    {"run good.tn twise --in x.npy", 1, "", "twice"},
+    {"check bad.tn", 1, "", "bad.tn:1:"},
+    {"check --json bad.tn", 1, "\"line\":1", ""},
+    {"check good.tn", 0, "no mistakes", ""},
+    {"emit ast good.tn", 0, "twice", ""},
+    {"emit graph good.tn twice --bind N=4", 0, "func @", ""},
+    {"emit graph good.tn twice --bind N=4 --after dce", 0, "func @", ""},
+    {"emit groups good.tn twice --bind N=4", 0, "call", ""},
+    {"emit loops good.tn twice --bind N=4", 0, "store", ""},
+    {"emit plan good.tn twice --bind N=4", 0, "work", ""},
+    {"emit llvm good.tn twice --bind N=4", 0, "define", ""},
+    {"emit asm good.tn twice --bind N=4", 0, "ret", ""},
+    {"emit graph good.tn twice --bind N=four", 2, "", "--bind takes NAME=SIZE"},
+};
+
+static void write_programs(void) {
+    static const float x[] = {1, 2, 3, 4, 5, 6};
+    char message[MESSAGE_BYTES];
+    const Tensor tensor = {ELEM_f32, 2, {2, 3}, (void *)x};
+    scratch_open();
+    scratch_text("good.tn", "fn twice(x: f32[N, 3]) -> f32[N, 3] = x + x\n");
+    scratch_text("bad.tn", "fn twice(x: f32[N, 3]) = x + y\n");
+    ck_assert(npy_write(scratch_path("x.npy"), &tensor, message));
+}
+
+START_TEST(lines_end_as_they_should) {
+    const Result *r = command_run("%s", lines[_i].words);
+    assert_code(r, lines[_i].code);
+    assert_in(lines[_i].out, r->out);
+    assert_in(lines[_i].err, r->err);
+}
+END_TEST
+
+START_TEST(run_computes) {
+    char message[MESSAGE_BYTES];
+    Tensor y;
+    const Result *r = command_run("run good.tn twice --in x.npy");
+    assert_code(r, 0);
+    assert_in("f32[2, 3]\n2 4 6\n8 10 12\n", r->out);
+    r = command_run("run good.tn twice --in x.npy --out y.npy");
+    assert_code(r, 0);
+    ck_assert(npy_read(scratch_path("y.npy"), &y, message));
+    ck_assert(((float *)y.data)[5] == 12);
+    tensor_free(&y);
+    r = command_run("run good.tn twice --in x.npy --out no/such/y.npy");
+    assert_code(r, 1);
+    assert_in("cannot be written", r->err);
+}
+END_TEST
+
+START_TEST(bench_prints_and_compares) {
+    const Result *r = command_run(
+        "bench good.tn twice --bind N=64 --seconds 0.01 --jsonl --json r.json");
+    assert_code(r, 0);
+    static const char *const keys[] = {
+        "\"peer\":\"tenon\"", "\"case\":\"twice\"", "\"threads\":", "\"min_s\":",
+        "\"median_s\":",      "\"calls\":",         "\"peak_mb\":", "\"first_s\":"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) assert_in(keys[i], r->out);
+    r = command_run("bench good.tn twice --bind N=64 --seconds 0.01 --compare r.json");
+    assert_code(r, 0);
+    assert_in("times as fast", r->out);
+    r = command_run("bench good.tn twice --bind N=64 --seconds 0.01 --profile");
+    assert_code(r, 0);
+    assert_in("in kernels", r->out);
+    r = command_run("bench good.tn twice --bind N=64 --compare good.tn");
+    assert_code(r, 1);
+    r = command_run("bench good.tn twice");
+    assert_code(r, 1);
+    assert_in("--bind", r->err);
+}
+END_TEST
+
+Suite *suite_command(void);
+Suite *suite_command(void) {
+    Suite *suite = suite_create("command");
+    TCase *t = tcase_create("lines");
+    tcase_add_checked_fixture(t, write_programs, scratch_close);
+    tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, every_verb_has_help, 0, VERBS);
+    tcase_add_loop_test(t, every_verb_refuses_unknown_options, 0, VERBS);
+    tcase_add_loop_test(t, lines_end_as_they_should, 0,
+                        (int)(sizeof lines / sizeof *lines));
+    tcase_add_test(t, run_computes);
+    tcase_add_test(t, bench_prints_and_compares);
+    suite_add_tcase(suite, t);
+    return suite;
+}

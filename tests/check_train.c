@@ -1,0 +1,298 @@
+/* Training runs of a tiny network on made-up images: what is kept, resumed, refused. */
+#include "tests/command.h"
+#include "tests/scratch.h"
+#include "tools/file.h"
+#include <check.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SIDE = 8, TRAIN = 160, TEST = 52, CLASSES = 3 };
+
+/* A row of the image is bright: which one is the class. */
+static void write_images(const char *name, int count) {
+    static uint8_t bytes[16 + TRAIN * SIDE * SIDE];
+    const uint8_t header[16] = {0, 0, 8, 3,    0, 0, 0, (uint8_t)count,
+                                0, 0, 0, SIDE, 0, 0, 0, SIDE};
+    memcpy(bytes, header, sizeof header);
+    for (int i = 0; i < count * SIDE * SIDE; i++) {
+        int image = i / (SIDE * SIDE), row = i / SIDE % SIDE;
+        int noise = (i * 7919 + image * 31) % 97;
+        bytes[16 + i] = (uint8_t)(row == 2 * (image % CLASSES) + 1 ? 150 + noise : noise);
+    }
+    scratch_write(name, bytes, 16 + (size_t)count * SIDE * SIDE);
+}
+
+static void write_labels(const char *name, int count, int classes) {
+    uint8_t bytes[8 + TRAIN] = {0, 0, 8, 1, 0, 0, 0, (uint8_t)count};
+    for (int i = 0; i < count; i++) bytes[8 + i] = (uint8_t)(i % classes);
+    scratch_write(name, bytes, 8 + (size_t)count);
+}
+
+/* `width` of the hidden layer and the `rate` differ between tests. */
+static void write_model(const char *name, int width, const char *rate) {
+    char text[2048];
+    snprintf(text, sizeof text,
+             "net tiny(x: f32[N, 8, 8, 1]) {\n"
+             "    logits = x |> conv(4, 3, pad = 1) |> batch_norm |> relu |> flatten\n"
+             "               |> dense(%d) |> relu |> dense(3)\n"
+             "}\n"
+             "loss clean(x: f32[N, 8, 8, 1], y: i32[N]) =\n"
+             "    mean(cross_entropy(tiny(x).logits, y))\n"
+             "train plain {\n"
+             "    data   = idx(\"x\", \"y\", \"xt\", \"yt\", batch = 16, validate = 32)\n"
+             "    loss   = clean\n"
+             "    optim  = sgd(rate = %s, momentum = 0.9)\n"
+             "    epochs = 4\n"
+             "    report = { accuracy: accuracy(tiny) }\n"
+             "}\n",
+             width, rate);
+    scratch_text(name, text);
+}
+
+static void set_up(void) {
+    scratch_open();
+    write_images("x", TRAIN);
+    write_labels("y", TRAIN, CLASSES);
+    write_images("xt", TEST);
+    write_labels("yt", TEST, CLASSES);
+    write_model("tiny.tn", 8, "0.05");
+}
+
+static void assert_same_file(const char *a, const char *b) {
+    char message[MESSAGE_BYTES];
+    Bytes x, y;
+    ck_assert_msg(file_read(scratch_path(a), &x, message), "%s", message);
+    ck_assert_msg(file_read(scratch_path(b), &y, message), "%s", message);
+    ck_assert_msg(x.count == y.count && !memcmp(x.at, y.at, x.count), "%s and %s differ",
+                  a, b);
+    bytes_free(&x);
+    bytes_free(&y);
+}
+
+static bool same_file(const char *a, const char *b) {
+    char message[MESSAGE_BYTES];
+    Bytes x, y;
+    ck_assert(file_read(scratch_path(a), &x, message));
+    ck_assert(file_read(scratch_path(b), &y, message));
+    bool same = x.count == y.count && !memcmp(x.at, y.at, x.count);
+    bytes_free(&x);
+    bytes_free(&y);
+    return same;
+}
+
+/* The figure of the last line of metrics.jsonl. */
+static double metric(const char *path, const char *part, const char *name, int *lines) {
+    char line[4096];
+    double value = -1;
+    FILE *file = fopen(scratch_path(path), "r");
+    *lines = 0;
+    while (file && fgets(line, sizeof line, file)) {
+        json_t *row = json_loads(line, 0, NULL);
+        ck_assert_ptr_nonnull(row);
+        value = json_number_value(json_object_get(json_object_get(row, part), name));
+        json_decref(row);
+        ++*lines;
+    }
+    if (file) fclose(file);
+    return value;
+}
+
+START_TEST(training_learns_and_keeps) {
+    int lines;
+    const Result *r = command_run("train tiny.tn --out run --set epochs=6");
+    assert_code(r, 0);
+    assert_in("epoch 6/6", r->out);
+    double accuracy = metric("run/metrics.jsonl", "test", "accuracy", &lines);
+    ck_assert_int_eq(lines, 6);
+    ck_assert_double_ge(accuracy, 0.9);
+    ck_assert(file_exists(scratch_path("run/best.safetensors")));
+    r = command_run("eval tiny.tn --weights run/last.safetensors --json");
+    assert_code(r, 0);
+    json_t *row = json_loads(r->out, 0, NULL);
+    ck_assert_ptr_nonnull(row);
+    double again =
+        json_number_value(json_object_get(json_object_get(row, "test"), "accuracy"));
+    ck_assert_double_eq_tol(again, accuracy, 1e-9);
+    json_decref(row);
+    if (!strstr(r->err, "no plot"))
+        ck_assert(file_exists(scratch_path("run/plot.svg")) ||
+                  !file_exists("/usr/bin/gnuplot"));
+}
+END_TEST
+
+START_TEST(a_new_run_moves_the_old_one) {
+    assert_code(command_run("train tiny.tn --out run --set epochs=1"), 0);
+    assert_code(command_run("train tiny.tn --out other --set epochs=1"), 0);
+    const Result *r = command_run("train tiny.tn --out run --set epochs=1 --seed 5");
+    assert_code(r, 0);
+    assert_in("earlier-1", r->err);
+    assert_same_file("run/earlier-1/last.safetensors", "other/last.safetensors");
+    ck_assert(!same_file("run/last.safetensors", "other/last.safetensors"));
+}
+END_TEST
+
+START_TEST(resume_reaches_the_same_bits) {
+    assert_code(command_run("train tiny.tn --out whole --set epochs=5"), 0);
+    assert_code(command_run("train tiny.tn --out parts --set epochs=2"), 0);
+    const Result *r = command_run("train tiny.tn --out parts --set epochs=5 --resume");
+    assert_code(r, 0);
+    assert_in("epoch 3/5", r->out);
+    assert_same_file("whole/last.safetensors", "parts/last.safetensors");
+    assert_same_file("whole/best.safetensors", "parts/best.safetensors");
+    r = command_run("train tiny.tn --out parts --set epochs=5 --resume");
+    assert_code(r, 0);
+    assert_in("are done", r->err);
+}
+END_TEST
+
+static void wait_for_lines(const char *path, int wanted) {
+    const struct timespec pause = {0, 2000000};
+    int lines = 0;
+    for (int i = 0; i < 10000 && lines < wanted; i++) {
+        FILE *file = fopen(scratch_path(path), "r");
+        lines = 0;
+        for (int c; file && (c = fgetc(file)) != EOF;) lines += c == '\n';
+        if (file) fclose(file);
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* By Ctrl-C after some step, by a kill in whatever it does. */
+static const int signals[] = {SIGINT, SIGTERM, SIGKILL};
+
+START_TEST(a_stopped_run_resumes_to_the_same_bits) {
+    assert_code(command_run("train tiny.tn --out whole --set epochs=60"), 0);
+    pid_t child = command_start("train tiny.tn --out parts --set epochs=60");
+    wait_for_lines("parts/metrics.jsonl", 3);
+    kill(child, signals[_i]);
+    const Result *r = command_end(child);
+    if (r->code != 0) ck_assert_int_eq(r->signal, signals[_i]);
+    if (r->code != 0 && signals[_i] != SIGKILL) assert_in("--resume goes on", r->err);
+    r = command_run("train tiny.tn --out parts --set epochs=60 --resume");
+    assert_code(r, 0);
+    int lines;
+    metric("parts/metrics.jsonl", "test", "accuracy", &lines);
+    ck_assert_int_eq(lines, 60);
+    assert_same_file("whole/last.safetensors", "parts/last.safetensors");
+    assert_same_file("whole/best.safetensors", "parts/best.safetensors");
+}
+END_TEST
+
+START_TEST(threads_do_not_change_bits) {
+    static const int threads[] = {2, 4, 8};
+    assert_code(command_run("train tiny.tn --out one --threads 1 --set epochs=2"), 0);
+    for (int i = 0; i < 3; i++) {
+        char path[64];
+        const Result *r = command_run(
+            "train tiny.tn --out many%d --threads %d --set epochs=2", i, threads[i]);
+        assert_code(r, 0);
+        snprintf(path, sizeof path, "many%d/last.safetensors", i);
+        assert_same_file("one/last.safetensors", path);
+    }
+    assert_code(command_run("train tiny.tn --out again --no-cache --set epochs=2"), 0);
+    assert_same_file("one/last.safetensors", "again/last.safetensors");
+}
+END_TEST
+
+START_TEST(a_loss_that_is_no_number_stops) {
+    write_model("wild.tn", 8, "1e30");
+    const Result *r = command_run("train wild.tn --out run");
+    assert_code(r, 1);
+    assert_in("the loss became", r->err);
+    assert_in("at step ", r->err);
+    r = command_run("eval wild.tn --weights run/last.safetensors");
+    assert_code(r, 0);
+}
+END_TEST
+
+START_TEST(a_full_disk_leaves_what_was) {
+    assert_code(command_run("train tiny.tn --out run --set epochs=2"), 0);
+    assert_code(command_run("train tiny.tn --out copy --set epochs=2"), 0);
+    const Result *r =
+        command_run_limited(1000, "train tiny.tn --out run --set epochs=4 --resume");
+    assert_code(r, 1);
+    assert_in("cannot be written", r->err);
+    assert_same_file("run/last.safetensors", "copy/last.safetensors");
+    r = command_run_limited(1000, "train tiny.tn --out fresh");
+    assert_code(r, 1);
+    assert_in("cannot be written", r->err);
+}
+END_TEST
+
+START_TEST(other_checkpoints_are_refused) {
+    write_model("wide.tn", 9, "0.05");
+    assert_code(command_run("train tiny.tn --out run --set epochs=1"), 0);
+    const Result *r = command_run("eval wide.tn --weights run/last.safetensors");
+    assert_code(r, 1);
+    assert_in("checkpoint of another net", r->err);
+    assert_in("f32[256, 8], f32[256, 9] is needed", r->err);
+    r = command_run("train wide.tn --weights run/last.safetensors --out other");
+    assert_code(r, 1);
+    r = command_run("train wide.tn --resume --out run");
+    assert_code(r, 1);
+    r = command_run("train tiny.tn --resume --out run --seed 9");
+    assert_code(r, 1);
+    assert_in("seed", r->err);
+    r = command_run("train tiny.tn --resume --out nothing");
+    assert_code(r, 1);
+    assert_in("no run to resume", r->err);
+    r = command_run("eval tiny.tn --weights x");
+    assert_code(r, 1);
+}
+END_TEST
+
+START_TEST(weights_start_a_run) {
+    assert_code(command_run("train tiny.tn --out first --set epochs=4"), 0);
+    const Result *r =
+        command_run("train tiny.tn --weights first/last.safetensors --out second "
+                    "--set epochs=1");
+    assert_code(r, 0);
+    int lines;
+    ck_assert_double_ge(metric("second/metrics.jsonl", "test", "accuracy", &lines), 0.8);
+}
+END_TEST
+
+START_TEST(bad_surroundings_are_said) {
+    write_labels("y", TRAIN, CLASSES + 1);
+    const Result *r = command_run("train tiny.tn");
+    assert_code(r, 1);
+    assert_in("labels up to 3, out of range", r->err);
+    write_labels("y", TRAIN - 1, CLASSES);
+    r = command_run("train tiny.tn");
+    assert_code(r, 1);
+    assert_in("160 examples but 159 labels", r->err);
+    assert_in("tiny.tn:8:", r->err);
+    write_labels("y", TRAIN, CLASSES);
+    r = command_run("train tiny.tn --out tiny.tn/run");
+    assert_code(r, 1);
+    assert_in("cannot be made", r->err);
+    r = command_run("train tiny.tn plane");
+    assert_code(r, 1);
+    assert_in("plain", r->err);
+}
+END_TEST
+
+Suite *suite_train(void);
+Suite *suite_train(void) {
+    Suite *suite = suite_create("train");
+    TCase *t = tcase_create("runs");
+    tcase_add_checked_fixture(t, set_up, scratch_close);
+    tcase_set_timeout(t, 120);
+    tcase_add_test(t, training_learns_and_keeps);
+    tcase_add_test(t, a_new_run_moves_the_old_one);
+    tcase_add_test(t, resume_reaches_the_same_bits);
+    tcase_add_loop_test(t, a_stopped_run_resumes_to_the_same_bits, 0, 3);
+    tcase_add_test(t, threads_do_not_change_bits);
+    tcase_add_test(t, a_loss_that_is_no_number_stops);
+    tcase_add_test(t, a_full_disk_leaves_what_was);
+    tcase_add_test(t, other_checkpoints_are_refused);
+    tcase_add_test(t, weights_start_a_run);
+    tcase_add_test(t, bad_surroundings_are_said);
+    suite_add_tcase(suite, t);
+    return suite;
+}
