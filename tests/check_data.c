@@ -1,4 +1,5 @@
 /* Data files: every format, and every defect that a file may have. */
+#include "base/alloc.h"
 #include "tests/scratch.h"
 #include "tools/data.h"
 #include <check.h>
@@ -463,6 +464,31 @@ START_TEST(data_reads_named_files) {
 }
 END_TEST
 
+/* Each allocation in turn finds no memory: said every time, and nothing else breaks. */
+START_TEST(data_survives_the_end_of_memory) {
+    write_idx("x", 3, (uint32_t[]){6, 4, 5}, 100);
+    write_idx("y", 1, (uint32_t[]){6}, 3);
+    const char *idx[] = {"x", "y"}, *npz[] = {write_npz("a.npz")};
+    const char *folder = scratch_path("");
+    const DataSpec spec[] = {{.kind = "idx", .paths = 2, .path = idx},
+                             {.kind = "npz", .paths = 1, .path = npz}};
+    for (int i = 0; i < 2; i++) {
+        long n = 0;
+        for (bool ok = false; !ok; n++) {
+            DataSet set;
+            ck_assert_int_lt(n, 1000);
+            message[0] = 0;
+            mem_fail_at(n);
+            ok = data_load(&spec[i], folder, &set, message);
+            mem_fail_at(-1);
+            if (!ok) assert_says("memory ended");
+            data_free(&set);
+        }
+        ck_assert_int_gt(n, 2);
+    }
+}
+END_TEST
+
 START_TEST(data_gathers_batches) {
     Tensor t;
     const int64_t dim[] = {5, 3};
@@ -526,6 +552,7 @@ Suite *suite_data(void) {
     tcase_add_test(t, data_does_not_mix_up_sets);
     tcase_add_test(t, data_checks_labels_and_counts);
     tcase_add_test(t, data_reads_named_files);
+    tcase_add_test(t, data_survives_the_end_of_memory);
     tcase_add_test(t, data_gathers_batches);
     tcase_add_loop_test(t, data_reads_the_real_sets, 0, 2);
     suite_add_tcase(suite, t);

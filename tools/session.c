@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 double seconds_now(void) {
     struct timespec now;
@@ -199,12 +200,20 @@ Status session_plan(Session *s) {
     return STATUS_OK;
 }
 
+/* Linux promises more than there is, and kills who believes it. */
+static int64_t memory_size(void) {
+    long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
+    return pages > 0 && bytes > 0 ? (int64_t)pages * bytes : INT64_MAX;
+}
+
 static Status make_blocks(Session *s, int threads) {
     int64_t work = 0;
     for (uint32_t i = 0; i < s->wanted.count; i++)
         if (s->plan[i]->work_bytes > work) work = s->plan[i]->work_bytes;
-    s->state = mem_alloc((size_t)s->layout->bytes);
-    s->work = mem_alloc((size_t)work);
+    if (s->layout->bytes + work < memory_size()) {
+        s->state = mem_alloc((size_t)s->layout->bytes);
+        s->work = mem_alloc((size_t)work);
+    }
     if (!s->state || !s->work)
         return session_fail(
             s, STATUS_MEMORY,
