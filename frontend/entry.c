@@ -101,6 +101,11 @@ static bool bind_dim(Loaded *l, Elab *e, Env *env, const Ast *dim) {
         *env = env_bind(e, *env, dim->text, value_from_dim(value));
         return true;
     }
+    if (options && options->keep_open) {
+        Dim open = dim_symbol(&e->module->dims, dim->text, 0);
+        *env = env_bind(e, *env, dim->text, value_from_dim(open));
+        return true;
+    }
     elab_error(e, dim->span, "the dimension `%s` is open", dim->text);
     elab_hint(e, "give it a value: --bind %s=32", dim->text);
     return false;

@@ -73,6 +73,7 @@ typedef struct Binding {
 typedef struct ProgramOptions {
     uint32_t bindings;
     const Binding *binding; /* of dimensions that stay open in the file */
+    bool keep_open;         /* others become symbols: enough to see an entry's ports by */
     uint32_t settings; /* --set epochs=3: name and source text of a train block's field */
     const char *const (*setting)[2];
     const DataLookup *lookup; /* NULL: train blocks are checked but not elaborated */

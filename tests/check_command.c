@@ -72,7 +72,7 @@ static const struct {
     {"emit graph good.tn twice --bind N=4", 0, "func @", ""},
     {"emit graph good.tn twice --bind N=4 --after dce", 0, "func @", ""},
     {"emit groups good.tn twice --bind N=4", 0, "call", ""},
-    {"emit loops good.tn twice --bind N=4", 0, "store", ""},
+    {"emit loops good.tn twice --bind N=4", 0, "kernel @", ""},
     {"emit plan good.tn twice --bind N=4", 0, "work", ""},
     {"emit llvm good.tn twice --bind N=4", 0, "define", ""},
     {"emit asm good.tn twice --bind N=4", 0, "ret", ""},

@@ -1,6 +1,7 @@
 /* tenon bench: the time of entries and training steps on random inputs. */
 #include "tools/bench.h"
 #include "base/alloc.h"
+#include "tools/bench_kernels.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,7 +269,28 @@ static Status read_old(const Options *options, Bench *bench) {
     return STATUS_INPUT;
 }
 
+/* Words after --kernels pick cases whose names contain them. */
+static Status time_kernels(const Options *options) {
+    char message[MESSAGE_BYTES] = "";
+    KernelBench bench = {.threads =
+                             options->threads ? (int)options->threads : processor_count(),
+                         .cpu = options->cpu,
+                         .seconds = options->seconds,
+                         .tiles = options->tiles,
+                         .out = stdout};
+    Status status = STATUS_OK;
+    for (uint32_t i = 0; i == 0 || i < options->arg.count; i++) {
+        bench.only = options->arg.count ? options->arg.at[i] : NULL;
+        status = bench_kernels(&bench, message);
+        if (status == STATUS_OK) continue;
+        fprintf(stderr, "tenon bench: %s\n", message);
+        return status;
+    }
+    return status;
+}
+
 Status verb_bench(const Options *options) {
+    if (options->kernels || options->tiles) return time_kernels(options);
     Bench bench = {.rows = json_array()};
     if (options->arg.count == 0) {
         fprintf(stderr, "tenon bench: needs a MODEL.tn\n");

@@ -1,6 +1,7 @@
 /* Picks the verb from the table; prints help. */
 #include "tools/command.h"
 #include "base/diag.h"
+#include "tools/version.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,7 +53,7 @@ int command_main(int argc, char **argv) {
         return STATUS_USAGE;
     }
     if (!strcmp(argv[1], "--version")) {
-        puts("tenon " TENON_VERSION);
+        puts(version_text());
         return STATUS_OK;
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||

@@ -20,7 +20,7 @@ typedef struct Options {
     int64_t threads, seed;
     double seconds;
     const char *weights, *data, *out, *after, *results, *compare, *cpu;
-    bool resume, kernels, profile, jsonl, json, no_cache, help;
+    bool resume, kernels, tiles, profile, jsonl, json, no_cache, help;
 } Options;
 
 typedef Status Verb(const Options *options);

@@ -132,7 +132,7 @@ static const OptionInfo *match(const char *verb, const char *word, const char **
 
 static Status check_count(const VerbInfo *verb, const Options *options) {
     int count = (int)options->arg.count;
-    if (options->help || options->kernels) return STATUS_OK;
+    if (options->help || options->kernels || options->tiles) return STATUS_OK;
     if (count < verb->fewest || (verb->most == 0 && count == 0))
         return usage(verb->name, "needs %s", verb->arguments);
     if (verb->most >= 0 && count > verb->most)

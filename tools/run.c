@@ -98,12 +98,12 @@ static Status find_entry(Run *run) {
                         run->inputs, names.length ? names.at : "", s->options->in.count);
 }
 
-/* The program is loaded twice where the inputs' extents decide open dimensions. */
+/* The program is loaded twice: the inputs' extents decide its open dimensions. */
 static Status prepare(Run *run) {
     Session *s = run->session;
     Binding *binding = arena_array(&s->arena, Binding, MAX_LIST);
     uint32_t count = 0;
-    Status status = session_load(s, DATA_DESCRIBE, NULL, 0);
+    Status status = session_load(s, DATA_OPEN, NULL, 0);
     if (status == STATUS_OK) status = find_entry(run);
     for (uint32_t i = 0; i < run->inputs && status == STATUS_OK; i++)
         status = read_input(run, i);
@@ -111,10 +111,8 @@ static Status prepare(Run *run) {
     if (!bind_open(run, binding, &count))
         return session_fail(s, STATUS_INPUT, "the inputs' extents fit no size of '%s'",
                             run->entry->name);
-    if (count) {
-        status = session_load(s, DATA_DESCRIBE, binding, count);
-        if (status == STATUS_OK) status = find_entry(run);
-    }
+    status = session_load(s, DATA_NONE, binding, count);
+    if (status == STATUS_OK) status = find_entry(run);
     for (uint32_t i = 0; i < run->inputs && status == STATUS_OK; i++)
         if (!shapes_agree(run, i)) status = wrong_shape(run, i);
     return status;

@@ -134,11 +134,15 @@ Status session_load(Session *s, SessionData data, const Binding *more, uint32_t 
         setting[i][0] = name_of(&s->arena, o->set.at[i], &setting[i][1]);
     s->shelf.describe = data == DATA_DESCRIBE;
     s->lookup = (DataLookup){&s->shelf, data_find};
-    const ProgramOptions program = {bindings, binding, o->set.count,
-                                    (const char *const(*)[2])setting,
-                                    data == DATA_NONE ? NULL : &s->lookup};
+    bool elaborates = data == DATA_DESCRIBE || data == DATA_LOAD;
+    s->program_options = (ProgramOptions){.bindings = bindings,
+                                          .binding = binding,
+                                          .keep_open = data == DATA_OPEN,
+                                          .settings = o->set.count,
+                                          .setting = (const char *const(*)[2])setting,
+                                          .lookup = elaborates ? &s->lookup : NULL};
     s->wanted.count = 0;
-    s->program = program_load(&s->arena, &s->diag, s->path, &program);
+    s->program = program_load(&s->arena, &s->diag, s->path, &s->program_options);
     return s->program ? STATUS_OK : STATUS_INPUT;
 }
 

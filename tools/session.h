@@ -29,6 +29,7 @@ typedef struct Session {
     Target target;
     DataShelf shelf;
     DataLookup lookup;
+    ProgramOptions program_options; /* as long as the program */
     Program *program;
     VEC(Func *) wanted; /* entries that session_compile makes callable */
     const Layout *layout;
@@ -50,9 +51,10 @@ Status session_run(const Options *options, const char *path, SessionBody *body,
 Status session_fail(Session *session, Status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Loads the program.  `data`: train blocks may be elaborated; with `describe` sets that
- * are known by name are not loaded.  `more` are bindings besides those of --bind. */
-typedef enum SessionData { DATA_NONE, DATA_DESCRIBE, DATA_LOAD } SessionData;
+/* Loads the program.  `data`: whether train blocks are elaborated, and on data sets that are
+ * loaded or only described.  `more` are bindings besides those of --bind; OPEN keeps the
+ * dimensions that no binding names as symbols. */
+typedef enum SessionData { DATA_NONE, DATA_OPEN, DATA_DESCRIBE, DATA_LOAD } SessionData;
 Status session_load(Session *session, SessionData data, const Binding *more,
                     uint32_t count);
 

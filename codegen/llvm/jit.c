@@ -33,6 +33,7 @@ static void add_kernel(Jit *jit, Units *units, const Kernel *kernel) {
 
 /* The objects go to the linker, which looks into them when a symbol is asked for. */
 static Status link_units(Jit *jit, Units *units, char *message) {
+    machine_start(); /* when all objects come from the cache, nothing has yet */
     LLVMErrorRef error = LLVMOrcCreateLLJIT(&jit->lljit, NULL);
     if (error) return orc_failed(error, message);
     LLVMOrcJITDylibRef dylib = LLVMOrcLLJITGetMainJITDylib(jit->lljit);

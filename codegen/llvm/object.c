@@ -21,8 +21,12 @@ static void targets_start(void) {
     LLVMInitializeX86AsmPrinter();
 }
 
-Status machine_new(const Target *target, Machine *machine) {
+void machine_start(void) {
     pthread_once(&targets_once, targets_start);
+}
+
+Status machine_new(const Target *target, Machine *machine) {
+    machine_start();
     *machine = (Machine){.triple = LLVMGetDefaultTargetTriple()};
     LLVMTargetRef found;
     char *words = NULL;

@@ -41,6 +41,7 @@ typedef struct Machine {
     LLVMTargetMachineRef handle;
     char *triple;
 } Machine;
+void machine_start(void); /* before anything of LLVM's that looks for a target */
 Status machine_new(const Target *target, Machine *machine);
 void machine_free(Machine *machine);
 void unit_emit(Emitter *e, const Units *units, const Unit *unit); /* IR as written */
