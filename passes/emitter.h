@@ -26,6 +26,9 @@ typedef struct Atom {
     const Expr *scalar; /* opaque: one index */
     const Expr *vector; /* opaque: i32 of several lanes */
     int64_t extent;     /* atom < extent */
+    const Index *of;    /* opaque: of / divisor or of % divisor; NULL: something else */
+    int64_t divisor;
+    bool is_rest;
 } Atom;
 
 typedef struct Term {

@@ -86,6 +86,27 @@ static bool join_digits(Emitter *e, Sum *sum) {
     return false;
 }
 
+/* c*(x % d) + c*d*(x / d) is c*x where neither has an affine form. */
+static bool join_division(Emitter *e, Sum *sum) {
+    for (uint32_t i = 0; i < sum->terms; i++) {
+        for (uint32_t j = 0; j < sum->terms; j++) {
+            Term low = sum->term[i], high = sum->term[j];
+            const Atom *a = low.atom, *b = high.atom;
+            if (!a->of || a->of != b->of || a->divisor != b->divisor || !a->is_rest ||
+                b->is_rest || high.coefficient != low.coefficient * a->divisor)
+                continue;
+            sum_add(sum, a, -low.coefficient, e->arena);
+            sum_add(sum, b, -high.coefficient, e->arena);
+            sum->offset += low.coefficient * a->of->offset;
+            for (uint32_t k = 0; k < a->of->terms; k++)
+                sum_add(sum, a->of->term[k].atom,
+                        low.coefficient * a->of->term[k].coefficient, e->arena);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void sort_terms(Sum *sum) {
     for (uint32_t i = 1; i < sum->terms; i++) {
         Term t = sum->term[i];
@@ -97,7 +118,7 @@ static void sort_terms(Sum *sum) {
 }
 
 static const Index *intern(Emitter *e, Sum *sum) {
-    while (join_digits(e, sum)) {
+    while (join_digits(e, sum) || join_division(e, sum)) {
     }
     sort_terms(sum);
     uint64_t hash = (uint64_t)sum->offset * 0x9E3779B97F4A7C15u;
@@ -313,13 +334,20 @@ const Expr *index_compare(Emitter *e, Op op, const Index *x, const Index *y) {
     return expr_scalar(e->arena, op, index_expr(e, x), index_expr(e, y));
 }
 
-/* An op on indices that has no affine form. */
+/* An op on indices that has no affine form; a quotient or rest knows what it is of. */
 static const Index *opaque(Emitter *e, Op op, const Index *x, const Index *y,
                            int64_t extent) {
     uint32_t level = index_level(x) > index_level(y) ? index_level(x) : index_level(y);
     const Expr *result = index_compare(e, op, x, y);
-    return result->is_index ? index_opaque(e, result, NULL, extent, level)
-                            : index_opaque(e, NULL, result, extent, level);
+    Atom key = {.level = level, .extent = extent};
+    if (result->kind == EXPR_INT) return index_int(e, result->i);
+    *(result->is_index ? &key.scalar : &key.vector) = result;
+    if (!y->terms && (op == OP_div || op == OP_mod)) {
+        key.of = x;
+        key.divisor = y->offset;
+        key.is_rest = op == OP_mod;
+    }
+    return index_atom(e, atom_new(e, key));
 }
 
 /* ---- division ---- */
