@@ -273,6 +273,8 @@ bool contract_tile(const Contract *c, const Target *target, Arena *arena, Tile *
     const Func *g = c->group;
     if (!c->a.regular || !c->b.regular || c->b.edges || !c->list[AXIS_COL].count)
         return false;
+    for (uint32_t i = 0; i < c->list[AXIS_COL].count; i++) /* panels are whole */
+        if (!dim_is_const(c->dim[c->list[AXIS_COL].at[i]])) return false;
     if (graph_node(g, c->a.value)->op != OP_param) return false;
     if (graph_type(g, c->a.value)->elem != ELEM_f32 ||
         graph_type(g, c->node)->elem != ELEM_f32)
