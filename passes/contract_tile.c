@@ -267,14 +267,30 @@ static void choose_tasks(Search *s) {
     }
 }
 
+/* Panels are whole, and a vector of cols goes to places evenly apart: the col axes are of
+ * constant extent and neighbours in the result. */
+static bool has_even_cols(const Contract *c) {
+    const AffineMap *out = node_attr(graph_node(c->group, c->node), ATTR_out)->map;
+    uint32_t stretches = 0;
+    bool open = false;
+    for (uint32_t i = 0; i < out->rank; i++) {
+        uint32_t axis;
+        if (!affine_is_axis(&out->dim[i], &axis) || c->dim[axis] == 1) continue;
+        bool col = c->role[axis] == AXIS_COL;
+        if (col && !dim_is_const(c->dim[axis])) return false;
+        stretches += col && !open;
+        open = col;
+    }
+    return stretches <= 1;
+}
+
 bool contract_tile(const Contract *c, const Target *target, Arena *arena, Tile *out) {
     *out = (Tile){0};
     Search s = {c, target, arena, out};
     const Func *g = c->group;
     if (!c->a.regular || !c->b.regular || c->b.edges || !c->list[AXIS_COL].count)
         return false;
-    for (uint32_t i = 0; i < c->list[AXIS_COL].count; i++) /* panels are whole */
-        if (!dim_is_const(c->dim[c->list[AXIS_COL].at[i]])) return false;
+    if (!has_even_cols(c)) return false;
     if (graph_node(g, c->a.value)->op != OP_param) return false;
     if (graph_type(g, c->a.value)->elem != ELEM_f32 ||
         graph_type(g, c->node)->elem != ELEM_f32)
