@@ -25,7 +25,9 @@ static Value cast_to(Elab *e, const Value *arg, Elem elem, Span span) {
     }
 CAST(bool)
 CAST(u8)
-CAST(i32) CAST(f32) CAST(f64)
+CAST(i32)
+CAST(f32)
+CAST(f64)
 
     static const Builtin builtins[] = {
 #define BUILTIN(name, signature) {#name, signature, builtin_##name},

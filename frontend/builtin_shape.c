@@ -76,7 +76,7 @@ Value builtin_broadcast(Elab *e, const Value *arg, Span span) {
     if (!want_tensor(e, &x, "x", span) || !want_dims(e, &arg[1], span, dim, &rank))
         return value_unknown;
     Type to = type_tensor(tensor_type(&x)->elem, rank, dim);
-    return elab_expand(e, x, &to, span);
+    return elab_expand(e, x, &to, "`broadcast`", span);
 }
 
 static Value emit_slice(Elab *e, const Value *x, int64_t axis, int64_t from, Dim count,

@@ -33,44 +33,18 @@ static Value rigid_value(Elab *e, Env *env, const AstParam *param) {
     return run_port(e, param->name, ROLE_INPUT, type, param->span, -1);
 }
 
-/* An expression in a pattern whose names nothing binds. */
-static bool solvable(Elab *e, const Env *env, const Ast *ast) {
-    const Unit *home;
-    if (ast->kind == AST_binary)
-        return solvable(e, env, ast->binary.left) && solvable(e, env, ast->binary.right);
-    if (ast->kind != AST_name || env_find(env, ast->text)) return true;
-    if (unit_find(env->unit, ast->text, &home)) return true;
-    elab_error(e, ast->span, "the dimension `%s` cannot be solved for", ast->text);
-    elab_hint(
-        e, "bind it by a dimension of its own, as x: f32[%s], before it is computed with",
-        ast->text);
-    return false;
-}
-
-static bool check_pattern(Elab *e, Env *env, const AstParam *param) {
-    const AstType *ast = plain_type(env->unit, param->type);
+static bool check_pattern(Elab *e, const AstParam *param) {
+    const AstType *ast = plain_type(e->unit, param->type);
     uint32_t rests = 0;
-    for (uint32_t i = 0; ast && i < ast->dim.count; i++) {
-        const Ast *dim = ast->dim.at[i];
-        rests += dim->kind == AST_rest;
-        if (dim->kind == AST_name && !env_find(env, dim->text)) {
-            const Unit *home;
-            if (!unit_find(env->unit, dim->text, &home))
-                *env = env_bind(e, *env, dim->text, value_unknown);
-        } else if (!solvable(e, env, dim)) {
-            return false;
-        }
-    }
+    for (uint32_t i = 0; ast && i < ast->dim.count; i++)
+        rests += ast->dim.at[i]->kind == AST_rest;
     if (rests > 1) elab_error(e, ast->span, "`...` can stand once in a type");
     return rests <= 1;
 }
 
 static bool check_patterns(Elab *e, const AstFunction *f) {
-    Env env = {NULL, e->unit};
-    for (uint32_t i = 0; i < f->params; i++) {
-        if (!check_pattern(e, &env, &f->param[i])) return false;
-        env = env_bind(e, env, f->param[i].name, value_unknown);
-    }
+    for (uint32_t i = 0; i < f->params; i++)
+        if (!check_pattern(e, &f->param[i])) return false;
     return true;
 }
 

@@ -30,8 +30,8 @@ static const char *prelude_name(const Elab *e, Span span) {
 }
 
 /* One mistake is told once, however often its function is elaborated. */
-static bool is_told(const Diag *diag, Span span, const char *text) {
-    for (uint32_t i = 0; i < diag->messages.count; i++) {
+static bool is_told(const Diag *diag, uint32_t count, Span span, const char *text) {
+    for (uint32_t i = 0; i < count; i++) {
         const Message *m = &diag->messages.at[i];
         if (m->span.source == span.source && m->span.begin == span.begin &&
             m->span.end == span.end && !strcmp(m->text, text))
@@ -50,8 +50,17 @@ void elab_error(Elab *e, Span span, const char *format, ...) {
     const char *text =
         inside ? arena_print(e->arena, "in `%s`: %s", inside, words) : words;
     span = elab_span(e, span);
-    e->told = is_told(e->diag, span, text);
+    e->told = is_told(e->diag, e->diag->messages.count, span, text);
     if (!e->told) diag_error(e->diag, span, "%s", text);
+}
+
+/* Takes back messages from `messages` on: all, or the repetition of an older one. */
+void elab_take_back(Elab *e, uint32_t messages, uint32_t errors, bool all) {
+    const Message *last = &e->diag->messages.at[messages];
+    if (messages >= e->diag->messages.count) return;
+    if (!all && !is_told(e->diag, messages, last->span, last->text)) return;
+    e->diag->messages.count = messages;
+    e->diag->errors = errors;
 }
 
 void elab_hint(Elab *e, const char *format, ...) {
@@ -324,8 +333,8 @@ static Value elab_named(Elab *e, Env env, const Ast *ast) {
     Value v = elab_expression(e, env, ast->define.value);
     if (names_layers) instance->let = outer;
     if (ast->define.type && v.kind == VALUE_tensor &&
-        !elab_unify(e, &env, ast->define.type, tensor_type(&v), ast->define.name,
-                    ast->span))
+        !elab_unify(e, &env, ast->define.type, tensor_type(&v),
+                    arena_print(e->arena, "`%s`", ast->define.name), ast->span))
         return value_unknown;
     return v;
 }

@@ -153,10 +153,11 @@ typedef struct Elab {
     Results *results;
     const CallSite *calls; /* in the arena: slots keep them */
     const Override *overrides;
-    uint32_t depth;  /* of calls */
-    uint32_t nodes;  /* of expressions under evaluation */
-    bool told;       /* the last mistake was known already */
-    uint32_t bodies; /* loop bodies so far: their names */
+    const Span *places; /* of the arguments of the call that begins; NULL: unknown */
+    uint32_t depth;     /* of calls */
+    uint32_t nodes;     /* of expressions under evaluation */
+    bool told;          /* the last mistake was known already */
+    uint32_t bodies;    /* loop bodies so far: their names */
     bool training;
     bool checking; /* a function alone, with rigid dimensions */
     const AstFunction
@@ -173,6 +174,7 @@ Span elab_span(const Elab *e,
                Span span); /* the user's place where `span` is the prelude's */
 void elab_error(Elab *e, Span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void elab_take_back(Elab *e, uint32_t messages, uint32_t errors, bool all);
 void elab_hint(Elab *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const char *elab_words(Elab *e,
                        const Value *v); /* "f32[N, 10]", "the number 3", "a list" */
@@ -201,8 +203,8 @@ Value elab_to_tensor(Elab *e, Value v, Elem elem, Span span);
 bool elab_align(Elab *e, Value *v, uint32_t count, const char *what, Span span);
 bool elab_align_from(Elab *e, Value *v, uint32_t count, uint32_t first, const char *what,
                      Span span);
-Value elab_expand(Elab *e, Value v, const Type *to,
-                  Span span); /* numpy's rule; or reported */
+/* By numpy's rule; `what` wants that type, says the message. */
+Value elab_expand(Elab *e, Value v, const Type *to, const char *what, Span span);
 Value elab_matmul(Elab *e, Value a, Value b, Span span);
 bool elab_truth(Elab *e, const Value *v, Span span, bool *truth); /* false: not known */
 

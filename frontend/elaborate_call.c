@@ -79,7 +79,12 @@ typedef struct Given { /* arguments as written */
     const Value *value;
     bool piped;
     Span span;
+    Span *place; /* [params]: where the argument of each stands */
 } Given;
+
+static void place_argument(const Given *given, uint32_t i, uint32_t param) {
+    if (given->at[i].value) given->place[param] = given->at[i].value->span;
+}
 
 static void hint_params(Elab *e, const Closure *c, const char *name) {
     const char **names = arena_array(e->arena, const char *, c->params + 1);
@@ -115,6 +120,7 @@ static bool bind_named(Elab *e, const Closure *c, const Given *given, Value *bou
             return false;
         }
         bound[k] = given->value[i];
+        place_argument(given, i, k);
     }
     return true;
 }
@@ -136,6 +142,7 @@ static bool bind_positional(Elab *e, const Closure *c, const Given *given, uint3
         if (given->at[i].name) continue;
         while (!is_open(c, bound, k)) k++;
         bound[k] = given->value[i];
+        place_argument(given, i, k);
     }
     return true;
 }
@@ -162,14 +169,19 @@ static Value partial(Elab *e, const Closure *c, const Value *bound) {
     return (Value){.kind = VALUE_function, .function = closure};
 }
 
-static Value call_given(Elab *e, const Closure *c, const Given *given) {
+static Value call_given(Elab *e, const Closure *c, Given *given) {
+    given->place = arena_array(e->arena, Span, c->params + 1);
+    for (uint32_t i = 0; i < c->params; i++) given->place[i] = given->span;
     Value *bound = arena_array(e->arena, Value, c->params + 1);
     Value *named = arena_array(e->arena, Value, c->params + 1);
     if (!bind_named(e, c, given, named)) return value_unknown;
     memcpy(bound, named, sizeof *bound * c->params);
     if (!bind_positional(e, c, given, 0, bound)) return value_unknown;
     const char *open = first_open(e, c, bound);
-    if (!open) return elab_apply(e, c, bound_copy(e, c, bound), given->span);
+    if (!open) {
+        e->places = given->place;
+        return elab_apply(e, c, bound_copy(e, c, bound), given->span);
+    }
     if (given->piped) {
         elab_error(e, given->span, "`%s` also wants `%s`", closure_name(c), open);
         hint_params(e, c, "");
@@ -392,13 +404,16 @@ static bool bind_typed(Elab *e, Env *env, const AstParam *param, Value *v,
 
 static bool bind_params(Elab *e, const Closure *c, Env *env, const Value *all,
                         Span span) {
+    const Span *places = e->places;
+    e->places = NULL;
     for (uint32_t i = 0; i < c->params; i++) {
         const AstParam *param = &c->function->param[i];
         Value v = all[i];
         if (v.kind == VALUE_missing) v = elab_expression(e, *env, param->value);
         const char *what =
             arena_print(e->arena, "`%s` of `%s`", param->name, closure_name(c));
-        if (param->type && !bind_typed(e, env, param, &v, what, span)) return false;
+        Span place = places && all[i].kind != VALUE_missing ? places[i] : span;
+        if (param->type && !bind_typed(e, env, param, &v, what, place)) return false;
         *env = env_bind(e, *env, param->name, v);
     }
     return true;
@@ -468,6 +483,7 @@ Value elab_apply(Elab *e, const Closure *c, const Value *all, Span span) {
     }
     if (c->function && c->function->kind == FUNCTION_optimiser) return partial(e, c, all);
     e->depth++;
+    if (c->kind != CALL_ast) e->places = NULL;
     Value v;
     if (c->kind == CALL_builtin)
         v = c->builtin->call(e, all, span);

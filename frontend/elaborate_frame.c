@@ -92,10 +92,9 @@ Val elab_emit(Elab *e, Op op, const Val *arg, uint32_t args, const Attr *attr,
               uint32_t attrs, Span span) {
     uint32_t messages = e->diag->messages.count, errors = e->diag->errors;
     Val val = graph_emit(e->frame->func, op, arg, args, attr, attrs, elab_span(e, span));
-    if (val == NO_VAL && e->checking && any_open(e->frame->func, arg, args)) {
-        e->diag->messages.count = messages;
-        e->diag->errors = errors;
-    }
+    if (val == NO_VAL)
+        elab_take_back(e, messages, errors,
+                       e->checking && any_open(e->frame->func, arg, args));
     if (val != NO_VAL && !within_limit(e, val, span)) return NO_VAL;
     return val;
 }
@@ -147,7 +146,9 @@ static bool loop_next(Elab *e, const Loop *loop, const Value *body, uint32_t i, 
     *next = elab_to_tensor(e, *field, type->elem, span);
     if (next->kind != VALUE_tensor) return false;
     if (!next->tensor.ghost_rank && type_equal(type, tensor_type(next))) return true;
-    *next = elab_expand(e, *next, type, span);
+    *next =
+        elab_expand(e, *next, type,
+                    arena_print(e->arena, "the carried `%s`", loop->carry[i].name), span);
     return next->kind == VALUE_tensor;
 }
 

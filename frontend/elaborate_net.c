@@ -178,7 +178,9 @@ static Value given_param(Elab *e, const Ast *ast, const char *path, const Type *
         return value_unknown;
     }
     Value v = elab_to_tensor(e, *at, type->elem, ast->span);
-    return v.kind == VALUE_tensor ? elab_expand(e, v, type, ast->span) : v;
+    return v.kind == VALUE_tensor
+               ? elab_expand(e, v, type, "the given parameter", ast->span)
+               : v;
 }
 
 static bool define_type(Elab *e, Env env, const Ast *ast, Type *type) {
@@ -233,7 +235,7 @@ static Value define_slot(Elab *e, Env env, const Ast *ast) {
 Value elab_statement_param(Elab *e, Env *env, const Ast *ast) {
     Value v = value_unknown;
     if (!e->instance || e->instance->function != e->body) {
-        elab_error(e, ast->span, "`%s` belongs into a net%s",
+        elab_error(e, ast->span, "`%s` belongs in a net%s",
                    ast->kind == AST_param ? "param" : "state",
                    ast->kind == AST_state ? " or an optimiser" : "");
     } else if (ast->kind == AST_param && e->instance->of >= 0) {
@@ -272,7 +274,8 @@ Value elab_next(Elab *e, Env env, const Ast *ast) {
     }
     const Type *type = &e->run->models->slots.at[state->slot].type;
     v = elab_cast(e, v, type->elem, ast->span);
-    if (v.kind == VALUE_tensor) v = elab_expand(e, v, type, ast->span);
+    const char *what = arena_print(e->arena, "`next %s`", ast->define.name);
+    if (v.kind == VALUE_tensor) v = elab_expand(e, v, type, what, ast->span);
     if (v.kind != VALUE_tensor) return v;
     v.tensor.ghost_rank = 0;
     state = find_state(e, ast->define.name);

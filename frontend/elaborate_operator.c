@@ -321,21 +321,21 @@ static Val squeeze_and_broadcast(Elab *e, const Value *v, const Type *to, int64_
 }
 
 static Value expand_like(Elab *e, Value v, const Type *to, const Tensor *memory,
-                         Span span) {
+                         const char *what, Span span) {
     int64_t axes[MAX_RANK];
     uint32_t bad = 0;
     if (v.kind != VALUE_tensor || type_same_shape(tensor_type(&v), to)) return v;
     const Type *type = tensor_type(&v);
     if (!place_dims(&v, to, memory, axes) || !fits_at(type, to, axes, &bad)) {
-        elab_error(e, span, "%s does not extend to the shape %s", type_text(e, type),
-                   type_text(e, to));
+        elab_error(e, span, "%s wants %s, found %s", what, type_text(e, to),
+                   type_text(e, type));
         return value_unknown;
     }
     return elab_tensor(e, squeeze_and_broadcast(e, &v, to, axes, span));
 }
 
-Value elab_expand(Elab *e, Value v, const Type *to, Span span) {
-    return expand_like(e, v, to, NULL, span);
+Value elab_expand(Elab *e, Value v, const Type *to, const char *what, Span span) {
+    return expand_like(e, v, to, NULL, what, span);
 }
 
 static Value mismatch(Elab *e, const char *what, const Type *a, const Type *b, uint32_t i,
@@ -344,7 +344,7 @@ static Value mismatch(Elab *e, const char *what, const Type *a, const Type *b, u
                "%s of %s and %s: dimension %u is %s on the left, but %s on the right",
                what, type_text(e, a), type_text(e, b), i > k ? i : k,
                dim_text(e, a->dim[i]), dim_text(e, b->dim[k]));
-    if (i != k)
+    if (a->rank != b->rank && strcmp(what, "`@`"))
         elab_hint(e, "shapes of different rank are lined up at the last dimension");
     return value_unknown;
 }
@@ -424,7 +424,7 @@ bool elab_align_from(Elab *e, Value *v, uint32_t count, uint32_t first, const ch
         if (v[i].kind != VALUE_tensor)
             v[i] = elab_tensor(e, build_fill(&b, &shape.type, real_of(&v[i])));
         if (i >= first) v[i] = elab_cast(e, v[i], elem, span);
-        v[i] = expand_like(e, v[i], &shape.type, &shape.memory, span);
+        v[i] = expand_like(e, v[i], &shape.type, &shape.memory, what, span);
         if (v[i].kind != VALUE_tensor) return false;
         v[i].tensor.ghost_rank = shape.memory.ghost_rank;
         memcpy(v[i].tensor.place, shape.memory.place, sizeof shape.memory.place);
@@ -475,12 +475,20 @@ static bool all_static(const Value *v, uint32_t count) {
     return true;
 }
 
+/* As the program has it: `+`, `max`. */
+static const char *op_spelling(Elab *e, Op op) {
+    for (int i = 0; i < BINARY_COUNT; i++)
+        if (!strcmp(binary_info[i].name, op_info[op].name))
+            return arena_print(e->arena, "`%s`", binary_info[i].spelling);
+    return arena_print(e->arena, "`%s`", op_info[op].name);
+}
+
 Value elab_scalar(Elab *e, Op op, const Value *arg, uint32_t args, Span span) {
     Value v[2] = {arg[0], args > 1 ? arg[1] : value_none};
     if (all_static(v, args))
         return value_real(
             scalar_value(op, ELEM_f64, real_of(&v[0]), args > 1 ? real_of(&v[1]) : 0));
-    if (!elab_align(e, v, args, op_info[op].name, span) || !widen(e, op, v, args, span))
+    if (!elab_align(e, v, args, op_spelling(e, op), span) || !widen(e, op, v, args, span))
         return value_unknown;
     Val val[2];
     for (uint32_t i = 0; i < args; i++) val[i] = frame_use(e, &v[i].tensor);

@@ -24,8 +24,9 @@ typedef struct Loaded {
 /* load.c */
 bool load_files(Loaded *loaded, const char *path);
 
-/* resolve.c: names of every function of a file, without elaborating. */
-void resolve_file(Loaded *loaded, const AstFile *file);
+/* resolve.c: names of every function of a file, without elaborating; false: one leads back
+ * to itself, so that nothing of the file can be elaborated. */
+bool resolve_file(Loaded *loaded, const AstFile *file);
 /* check.c: every function of a file elaborated alone, with rigid dimensions. */
 void check_file(Loaded *loaded, const AstFile *file);
 /* check_train.c: the fields of training blocks. */

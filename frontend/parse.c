@@ -25,7 +25,7 @@ bool parse_word(Parser *p, const char *word) {
 }
 
 void parse_error(Parser *p, const char *expected) {
-    if (p->panic) return;
+    if (p->panic || p->gave_up) return;
     p->panic = true;
     const Token *t = p->at;
     if (t->kind == TOKEN_end)
@@ -65,11 +65,12 @@ Span parse_span(const Parser *p, Span begin) {
 }
 
 static bool too_deep(Parser *p) {
-    if (!p->panic) {
+    if (!p->panic && !p->gave_up) {
         diag_error(p->diag, p->at->span, "nested more than %d deep", PARSE_DEPTH);
         diag_hint(p->diag, "name the inner parts with `let` or `fn`");
     }
-    p->panic = true;
+    p->panic = p->gave_up = true;
+    while (!parse_is(p, TOKEN_end)) parse_skip(p);
     return false;
 }
 

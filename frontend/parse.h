@@ -16,6 +16,7 @@ typedef struct Parser {
     uint32_t nesting; /* open ( and [ and record braces: lines do not end there */
     uint32_t depth;   /* of the descent */
     uint32_t height;  /* of the expression parsed last: a chain is a deep tree */
+    bool gave_up;     /* nested too deep: the rest of the file is passed over */
     bool panic;       /* a mistake was reported and no safe place reached yet */
 } Parser;
 

@@ -42,7 +42,11 @@ const AstType *parse_type(Parser *p) {
     if (!name) return NULL;
     if (!elem_parse(name, &type->elem)) {
         type->alias = name;
-        return type;
+        if (!parse_is(p, TOKEN_bracket) || !p->at->touches) return type;
+        diag_error(p->diag, type->span, "unknown element type `%s`", name);
+        diag_hint(p->diag, "there are f32, f64, i32, u8 and bool");
+        p->panic = true;
+        return NULL;
     }
     VEC(Ast *) dims = {0};
     if (!parse_expect(p, TOKEN_bracket, "and the dimensions (none for a scalar: f32[])"))

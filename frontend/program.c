@@ -7,10 +7,10 @@ Program *program_load(Arena *arena, Diag *diag, const char *path,
     Loaded *l = arena_new(arena, Loaded);
     *l = (Loaded){.arena = arena, .diag = diag, .options = options};
     l->program.module = module_new(arena, diag);
-    load_files(l, path);
-    read_settings(l);
-    for (uint32_t i = 0; i < l->files.count; i++) resolve_file(l, l->files.at[i]);
-    if (diag->errors) return NULL;
+    if (!load_files(l, path) || !read_settings(l)) return NULL;
+    bool ends = true;
+    for (uint32_t i = 0; i < l->files.count; i++) ends &= resolve_file(l, l->files.at[i]);
+    if (!ends) return NULL;
     for (uint32_t i = 0; i < l->files.count; i++) check_file(l, l->files.at[i]);
     for (uint32_t i = 0; i < l->trains.count; i++) check_train(l, l->trains.at[i]);
     if (diag->errors) return NULL;

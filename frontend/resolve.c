@@ -7,14 +7,14 @@ typedef struct Scope {
     const struct Scope *next;
 } Scope;
 
-typedef struct Edge {
-    const AstFunction *from, *to;
+typedef struct Edge { /* the definition of one name uses another */
+    const char *from, *to;
     Span span;
 } Edge;
 
 typedef struct Resolver {
     Loaded *l;
-    const AstFunction *inside; /* the named function that is walked; NULL: none */
+    const char *inside; /* the name whose definition is walked; NULL: none */
     VEC(Edge) edges;
 } Resolver;
 
@@ -64,13 +64,31 @@ static void resolve_name(Resolver *r, const Scope *scope, const char *name, Span
     }
     const Unit *home;
     const UnitEntry *entry = unit_find(r->l->unit, name, &home);
-    if (entry && entry->function && r->inside && home == r->l->unit)
-        vec_push(r->l->arena, &r->edges, (Edge){r->inside, entry->function, span});
+    if (entry && r->inside && home == r->l->unit)
+        vec_push(r->l->arena, &r->edges, (Edge){r->inside, entry->name, span});
 }
 
 static void resolve(Resolver *r, const Scope *scope, const Ast *ast);
 static const Scope *resolve_function(Resolver *r, const Scope *scope,
                                      const AstFunction *f);
+
+/* An expression in a pattern computes with names that are bound already. */
+static void resolve_pattern(Resolver *r, const Scope *scope, const Ast *ast) {
+    const Unit *home;
+    if (ast->kind == AST_binary) {
+        resolve_pattern(r, scope, ast->binary.left);
+        resolve_pattern(r, scope, ast->binary.right);
+    } else if (ast->kind != AST_name || in_scope(scope, ast->text) ||
+               unit_find(r->l->unit, ast->text, &home)) {
+        resolve(r, scope, ast);
+    } else {
+        diag_error(r->l->diag, ast->span, "the dimension `%s` cannot be solved for",
+                   ast->text);
+        diag_hint(r->l->diag,
+                  "it must be a dimension of its own, as f32[%s], of a parameter before",
+                  ast->text);
+    }
+}
 
 /* A pattern's plain names are bound by it; other expressions use names. */
 static const Scope *resolve_type(Resolver *r, const Scope *scope, const AstType *type,
@@ -85,6 +103,9 @@ static const Scope *resolve_type(Resolver *r, const Scope *scope, const AstType 
                       "a type is f32[N, 10] or a name: type Image = f32[N, 28, 28, 1]");
             return scope;
         }
+        if (r->inside && home == r->l->unit)
+            vec_push(r->l->arena, &r->edges, (Edge){r->inside, type->alias, type->span});
+        if (entry->alias->alias) return scope;
         type = entry->alias;
         binds = true;
     }
@@ -93,7 +114,8 @@ static const Scope *resolve_type(Resolver *r, const Scope *scope, const AstType 
         if (dim->kind == AST_rest) continue;
         bool plain = binds && dim->kind == AST_name;
         if (plain && !in_scope(scope, dim->text)) scope = add(r, scope, dim->text);
-        if (!plain) resolve(r, scope, dim);
+        if (!plain && binds) resolve_pattern(r, scope, dim);
+        if (!plain && !binds) resolve(r, scope, dim);
     }
     return scope;
 }
@@ -237,40 +259,45 @@ static const Scope *resolve_function(Resolver *r, const Scope *scope,
 
 /* ---- recursion ------------------------------------------------------------------------- */
 
-static bool reaches(const Resolver *r, const AstFunction *from, const AstFunction *to,
-                    bool *seen) {
+static bool reaches(const Resolver *r, const char *from, const char *to, bool *seen) {
     for (uint32_t i = 0; i < r->edges.count; i++) {
         const Edge *edge = &r->edges.at[i];
-        if (edge->from != from || seen[i]) continue;
+        if (strcmp(edge->from, from) || seen[i]) continue;
         seen[i] = true;
-        if (edge->to == to || reaches(r, edge->to, to, seen)) return true;
+        if (!strcmp(edge->to, to) || reaches(r, edge->to, to, seen)) return true;
     }
     return false;
 }
 
-static void check_recursion(Resolver *r) {
-    const AstFunction *told = NULL;
+static bool check_recursion(Resolver *r) {
+    const char *told = "";
     for (uint32_t i = 0; i < r->edges.count; i++) {
         const Edge *edge = &r->edges.at[i];
         bool *seen = arena_array(r->l->arena, bool, r->edges.count + 1);
-        if (edge->from == told) continue;
-        if (edge->to != edge->from && !reaches(r, edge->to, edge->from, seen)) continue;
+        if (!strcmp(edge->from, told)) continue;
+        if (strcmp(edge->to, edge->from) && !reaches(r, edge->to, edge->from, seen))
+            continue;
         told = edge->from;
-        diag_error(r->l->diag, edge->span, "recursion: `%s` leads back to `%s`",
-                   edge->to->name, edge->from->name);
+        diag_error(r->l->diag, edge->span, "recursion: `%s` leads back to `%s`", edge->to,
+                   edge->from);
         diag_hint(r->l->diag, "`repeat` loops, `stack` builds depth");
     }
+    return !*told;
 }
 
-void resolve_file(Loaded *l, const AstFile *file) {
+bool resolve_file(Loaded *l, const AstFile *file) {
     Resolver r = {.l = l};
-    for (uint32_t i = 0; i < file->aliases.count; i++)
+    for (uint32_t i = 0; i < file->aliases.count; i++) {
+        r.inside = file->aliases.at[i].name;
         resolve_type(&r, NULL, file->aliases.at[i].type, true);
-    for (uint32_t i = 0; i < file->lets.count; i++)
+    }
+    for (uint32_t i = 0; i < file->lets.count; i++) {
+        r.inside = file->lets.at[i]->define.name;
         resolve(&r, NULL, file->lets.at[i]->define.value);
+    }
     for (uint32_t i = 0; i < file->functions.count; i++) {
-        r.inside = file->functions.at[i];
-        resolve_function(&r, NULL, r.inside);
+        r.inside = file->functions.at[i]->name;
+        resolve_function(&r, NULL, file->functions.at[i]);
     }
     r.inside = NULL;
     for (uint32_t i = 0; i < file->trains.count; i++) {
@@ -285,5 +312,5 @@ void resolve_file(Loaded *l, const AstFile *file) {
                 resolve(&r, NULL, value);
         }
     }
-    check_recursion(&r);
+    return check_recursion(&r);
 }

@@ -181,7 +181,8 @@ static const Closure *field_function(Training *t, const char *name, Span *span) 
     *span = ast->span;
     if (v.kind == VALUE_function) return v.function;
     if (v.kind != VALUE_unknown)
-        elab_error(&t->e, ast->span, "`%s` is to be a function, found %s", name,
+        elab_error(&t->e, ast->span, "`%s` is to be %s, found %s", name,
+                   strcmp(name, "optim") ? "a function" : "an optimiser",
                    elab_words(&t->e, &v));
     return NULL;
 }
@@ -216,12 +217,13 @@ static bool move_params(Training *t, Value loss, Run *run) {
     Span span;
     const Closure *optimiser = field_function(t, "optim", &span);
     if (!optimiser) return false;
-    if (!optimiser->function || optimiser->function->kind != FUNCTION_optimiser ||
-        closure_missing(&t->e, optimiser)) {
-        elab_error(&t->e, span,
-                   "`optim` is to be an optimiser with all it wants, as sgd(rate = 0.1)");
-        return false;
-    }
+    bool is_one = optimiser->function && optimiser->function->kind == FUNCTION_optimiser;
+    if (!is_one)
+        elab_error(&t->e, span, "`optim` is to be an optimiser, as sgd(rate = 0.1)");
+    if (is_one && closure_missing(&t->e, optimiser))
+        elab_error(&t->e, span, "the optimiser `%s` still awaits `%s`",
+                   optimiser->function->name, closure_first_missing(&t->e, optimiser));
+    if (!is_one || closure_missing(&t->e, optimiser)) return false;
     uint32_t slots = run->models->slots.count;
     for (uint32_t i = 0; i < slots; i++) {
         if (i >= run->slots.count || run->slots.at[i].copy.kind != VALUE_tensor) continue;
@@ -363,7 +365,10 @@ static Value first_value(Training *t, const Slot *slot) {
     }
     v = elab_to_tensor(e, v, slot->type.elem, slot->init->span);
     if (v.kind == VALUE_tensor) v = elab_cast(e, v, slot->type.elem, slot->init->span);
-    if (v.kind == VALUE_tensor) v = elab_expand(e, v, &slot->type, slot->init->span);
+    if (v.kind == VALUE_tensor)
+        v = elab_expand(e, v, &slot->type,
+                        arena_print(e->arena, "the first value of `%s`", slot->path),
+                        slot->init->span);
     if (v.kind == VALUE_tensor) v = elab_tensor(e, frame_use(e, &v.tensor));
     e->calls = NULL;
     return v;
