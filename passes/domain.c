@@ -115,3 +115,18 @@ uint32_t domain_stretches(Emitter *e, const Expr *begin, const Expr *end, uint32
     stretch[1] = (Stretch){1, whole, end, false};
     return 2;
 }
+
+/* The stretches of the whole axis, each clipped to the piece; a piece begins at a multiple
+ * of the widest. */
+uint32_t domain_piece(Emitter *e, int64_t extent, const Expr *begin, const Expr *end,
+                      uint32_t widest, Stretch *stretch) {
+    Arena *a = e->arena;
+    uint32_t count = known_stretches(e, expr_int(a, 0), extent, widest, stretch);
+    for (uint32_t i = 0; i < count; i++) {
+        Stretch *s = &stretch[i];
+        s->begin = i ? expr_scalar(a, OP_max, begin, s->begin) : begin;
+        s->end = count > 1 ? expr_scalar(a, OP_min, end, s->end) : end;
+        s->once = false;
+    }
+    return count;
+}

@@ -75,7 +75,7 @@ static bool same_places(const Index *const *x, const Index *const *y, uint32_t r
     return true;
 }
 
-static const Expr *recall(Emitter *e, Val v, const Index *const *at, uint32_t *level) {
+const Expr *emit_recall(Emitter *e, Val v, const Index *const *at, uint32_t *level) {
     uint32_t rank = graph_type(e->func, v)->rank;
     for (uint32_t s = e->scopes; s-- > 0;) {
         for (const Memo *m = e->scope[s].memo; m; m = m->next) {
@@ -187,7 +187,7 @@ const Expr *emit_at(Emitter *e, Val v, const Index *const *at, uint32_t *level) 
     } else if (e->bound[v]) {
         value = e->bound[v]->expr;
         own = e->bound[v]->level;
-    } else if (!(value = recall(e, v, at, &own))) {
+    } else if (!(value = emit_recall(e, v, at, &own))) {
         value = compute(e, v, at, &own);
         value = emit_keep(e, v, at, own, value);
     }

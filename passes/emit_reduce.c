@@ -445,9 +445,10 @@ static bool same_elements(const Emitter *e, Val u, Val v) {
 static void find_siblings(Reduction *r, Arena *arena) {
     const Func *func = r->e->func;
     for (Val u = 0; u < func->nodes.count && r->count < MAX_JOINT; u++) {
-        bool free = u != r->v[0] &&
-                    op_info[graph_node(func, u)->op].class == CLASS_REDUCE &&
-                    same_elements(r->e, u, r->v[0]);
+        uint32_t level;
+        bool free =
+            u != r->v[0] && op_info[graph_node(func, u)->op].class == CLASS_REDUCE &&
+            same_elements(r->e, u, r->v[0]) && !emit_recall(r->e, u, r->at, &level);
         for (uint32_t i = 0; i < r->count && free; i++) {
             Val low = u < r->v[i] ? u : r->v[i], high = u < r->v[i] ? r->v[i] : u;
             free = !depends(func, high, low, arena_array(arena, bool, func->nodes.count));

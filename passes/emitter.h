@@ -139,6 +139,8 @@ uint32_t domain_stretches(Emitter *e, const Expr *begin, const Expr *end, uint32
                           Stretch *stretch);
 void domain_places(Emitter *e, const Domain *domain, const Index *const *axis,
                    const Index **at);
+uint32_t domain_piece(Emitter *e, int64_t extent, const Expr *begin, const Expr *end,
+                      uint32_t widest, Stretch *stretch);
 
 /* emit.c */
 uint32_t emit_level(const Emitter *e); /* the innermost scope */
@@ -147,6 +149,8 @@ const Expr *emit_keep(Emitter *e, Val v, const Index *const *at, uint32_t level,
                       const Expr *value);
 const Expr *emit_at(Emitter *e, Val v, const Index *const *at, uint32_t *level);
 const Expr *emit_load(Emitter *e, const Buffer *buffer, const Index *linear);
+/* What is known of v at `at` already; NULL. */
+const Expr *emit_recall(Emitter *e, Val v, const Index *const *at, uint32_t *level);
 /* emit_move.c: moves and index ops. emit_reduce.c: reductions, contractions, folds. */
 const Expr *emit_move(Emitter *e, Val v, const Index *const *at, uint32_t *level);
 const Expr *emit_reduction(Emitter *e, Val v, const Index *const *at, uint32_t *level);

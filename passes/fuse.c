@@ -18,6 +18,7 @@
  * Not done: cutting a group that reads many streams.
  */
 #include "passes/body.h"
+#include "passes/fuse.h"
 #include "passes/pass.h"
 
 /* How the place at which a group wants a value follows from its own loop position. */
@@ -40,8 +41,10 @@ typedef VEC(Use) UseList;
 
 typedef struct Group {
     VEC(Val) results;
-    Dim count;    /* elements of the largest result; DIM_OVERFLOW: control op, no group */
-    Val contract; /* or NO_VAL */
+    Dim count; /* elements of the largest result; DIM_OVERFLOW: control op, no group */
+    Val root;  /* the result that has them */
+    VEC(Val) reductions; /* that it computes, one for each of its elements */
+    Val contract;        /* or NO_VAL */
     bool reduces, alone;
     Func *func;
     Val call; /* in the new function */
@@ -79,10 +82,29 @@ static bool is_fill(const Node *node) {
     return node->op == OP_const && values && values->count == 1;
 }
 
+/* One update a row, put to the place that the index says. */
+static bool is_one_hot(const Fuse *f, const Node *node) {
+    if (node->op != OP_scatter_add) return false;
+    uint32_t batch = (uint32_t)node_int(node, ATTR_batch, 0);
+    return graph_type(f->func, node->arg[0])->rank == batch &&
+           node_int(node, ATTR_axis, 0) == batch &&
+           graph_type(f->func, node->arg[1])->rank == batch;
+}
+
+/* One element of each row, by its index. */
+static bool is_row_pick(const Fuse *f, const Node *node) {
+    if (node->op != OP_gather) return false;
+    uint32_t batch = (uint32_t)node_int(node, ATTR_batch, 0);
+    return graph_type(f->func, node->arg[1])->rank == batch &&
+           node_int(node, ATTR_axis, 0) == batch &&
+           graph_type(f->func, node->arg[0])->rank == batch + 1;
+}
+
 /* Computed from its operands at a fixed place, in a few instructions. */
-static bool is_light(const Node *node) {
+static bool is_light(const Fuse *f, const Node *node) {
     OpClass class = op_info[node->op].class;
     if (node->op == OP_concat) return false;
+    if (is_one_hot(f, node)) return true;
     return class == CLASS_ELEMWISE || class == CLASS_MOVE || node->op == OP_iota ||
            is_fill(node);
 }
@@ -123,7 +145,7 @@ typedef struct Price {
 static void add_price(const Fuse *f, Val v, int64_t elements, Price *price) {
     const Node *node = node_of(f, v);
     if (price->ops >= TOO_DEAR || is_fill(node) || node->op == OP_iota) return;
-    if (!is_light(node)) {
+    if (!is_light(f, node)) {
         bool again = node->op == OP_random || node->op == OP_concat;
         if (again) price->ops = TOO_DEAR;
         price->streams += 2 * size_of(f, v) > elements;
@@ -141,18 +163,29 @@ static Price price_of(const Fuse *f, Val v) {
 
 /* ---- uses ---- */
 
+/* One relation for two. */
+static Use merge_uses(const Fuse *f, Use x, Use y) {
+    Dim quotient;
+    if (x.relation == y.relation && x.rows == y.rows) return x;
+    if (x.relation > y.relation || (x.relation == y.relation && x.rows > y.rows)) {
+        Use swap = x;
+        x = y;
+        y = swap;
+    }
+    if (y.relation == OUTSIDE || y.relation == SPREAD) return y;
+    if (y.relation == WITHIN) {
+        if (x.relation == SAME) return y;
+        if (x.relation == WITHIN && dim_divides(f->dims, y.rows, x.rows, &quotient))
+            return x;
+    }
+    return (Use){x.group, y.relation == MOVED && x.relation == SAME ? MOVED : SPREAD, 0};
+}
+
 static void add_use(Fuse *f, Val v, Use use) {
     UseList *list = &f->uses[v];
     for (uint32_t i = 0; i < list->count; i++) {
-        Use *old = &list->at[i];
-        if (old->group != use.group) continue;
-        if (old->relation == use.relation && old->rows == use.rows) return;
-        if (use.relation == OUTSIDE || old->relation == OUTSIDE)
-            old->relation = OUTSIDE;
-        else if (use.relation > old->relation || use.relation == old->relation)
-            old->relation = use.relation > MOVED ? use.relation : MOVED;
-        else
-            old->relation = old->relation > MOVED ? old->relation : MOVED;
+        if (list->at[i].group != use.group) continue;
+        list->at[i] = merge_uses(f, list->at[i], use);
         return;
     }
     vec_push(f->scratch, list, use);
@@ -193,13 +226,26 @@ static Use broadcast_use(const Fuse *f, const Node *node, Use use) {
     return (Use){use.group, use.relation == OUTSIDE ? OUTSIDE : SPREAD, 0};
 }
 
+/* An operand whose dimensions are the leading ones of the node's. */
+static Use row_use(const Fuse *f, const Node *node, uint32_t arg, Use use) {
+    Dim count = count_of(f, node->arg[arg]), quotient;
+    bool rows =
+        use.relation == SAME || ((use.relation == ROW || use.relation == WITHIN) &&
+                                 dim_divides(f->dims, use.rows, count, &quotient));
+    return rows ? (Use){use.group, ROW, count} : (Use){use.group, SPREAD, 0};
+}
+
 static Use operand_use(const Fuse *f, const Node *node, uint32_t arg, Use use) {
     OpClass class = op_info[node->op].class;
     if (class == CLASS_ELEMWISE || node->op == OP_reshape) return use;
     if (node->op == OP_broadcast) return broadcast_use(f, node, use);
+    if (is_one_hot(f, node)) return row_use(f, node, arg, use);
     if (node->op == OP_contract || node->op == OP_concat || node->op == OP_scatter_add ||
         node->op == OP_write_at)
         return (Use){use.group, OUTSIDE, 0};
+    if (is_row_pick(f, node))
+        return arg == 0 ? (Use){use.group, WITHIN, type_count(f->dims, &node->type)}
+                        : use;
     if (node->op == OP_gather || node->op == OP_read_at)
         return (Use){use.group, arg == 0 ? OUTSIDE : SPREAD, 0};
     if (is_reduce(node)) {
@@ -222,7 +268,10 @@ static void use_operands(Fuse *f, Val v) {
             for (uint32_t j = 0; j < list->count; j++)
                 add_use(f, node->arg[i], operand_use(f, node, i, list->at[j]));
         } else {
-            Use use = {f->home[v], f->fate[v] == FATE_MAIN ? OUTSIDE : SAME, 0};
+            Dim count = f->fate[v] == FATE_MAIN ? 0 : count_of(f, v);
+            bool row = count != f->groups.at[f->home[v]].count;
+            Use use = {f->home[v], row ? ROW : SAME, row ? count : 0};
+            if (f->fate[v] == FATE_MAIN) use = (Use){f->home[v], OUTSIDE, 0};
             if (f->fate[v] == FATE_STORED)
                 for (uint32_t j = 0; j < list->count;
                      j++) /* it is computed there anyway */
@@ -236,7 +285,7 @@ static void use_operands(Fuse *f, Val v) {
 /* ---- groups ---- */
 
 static uint32_t new_group(Fuse *f, Val v, Dim count) {
-    Group group = {.count = count, .contract = NO_VAL};
+    Group group = {.count = count, .root = v, .contract = NO_VAL};
     vec_push(f->scratch, &group.results, v);
     vec_push(f->scratch, &f->groups, group);
     return f->groups.count - 1;
@@ -295,19 +344,34 @@ static bool all_inside(const UseList *list) {
     return list->count > 0;
 }
 
+/* Whether there are rows enough to share among tasks, or so little work that one will do. */
+static bool has_rows(const Fuse *f, Val v, Dim rows) {
+    return dim_max(f->dims, rows) >= 32 || size_of(f, node_of(f, v)->arg[0]) <= 32768;
+}
+
+/* A value that takes fewer bytes than what it is made of: better stored than its operand. */
+static bool is_narrowed(const Fuse *f, const Node *node) {
+    if (node->op != OP_cast) return false;
+    const Node *from = node_of(f, node->arg[0]);
+    return is_reduce(from) && elem_bytes(node->type.elem) < elem_bytes(from->type.elem);
+}
+
 /* Whether `v` may be computed only inside the one group that wants it. */
 static bool joins(Fuse *f, Val v, const Use *use) {
     const Node *node = node_of(f, v);
     Group *group = &f->groups.at[use->group];
     if (group->alone) return false;
-    if (is_light(node)) {
+    if (is_narrowed(f, node) && use->relation != SAME) return false;
+    if (is_light(f, node)) {
         if (use->relation != SPREAD || op_info[node->op].class == CLASS_MOVE) return true;
         Price price = price_of(f, v);
         return price.ops <= 3;
     }
     if (is_reduce(node))
         return group->contract == NO_VAL &&
-               (use->relation == SAME || use->relation == ROW);
+               (use->relation == SAME ||
+                (use->relation == ROW && has_rows(f, v, use->rows)));
+    if (is_row_pick(f, node)) return group->contract == NO_VAL && use->relation <= ROW;
     if (node->op == OP_fold || node->op == OP_gather)
         return group->contract == NO_VAL && use->relation == SAME;
     if (node->op == OP_random) return group->contract == NO_VAL && use->relation <= MOVED;
@@ -320,7 +384,7 @@ static bool joins(Fuse *f, Val v, const Use *use) {
 /* Whether each of the groups that want `v` had better compute it. */
 static bool is_recomputed(const Fuse *f, Val v) {
     const Node *node = node_of(f, v);
-    if (!is_light(node)) return false;
+    if (!is_light(f, node) || is_narrowed(f, node)) return false;
     for (uint32_t i = 0; i < f->uses[v].count; i++)
         if (f->groups.at[f->uses[v].at[i].group].alone) return is_fill(node);
     Price price = price_of(f, v);
@@ -328,10 +392,11 @@ static bool is_recomputed(const Fuse *f, Val v) {
     return price.ops <= 6 && price.streams <= 1;
 }
 
-static void mark(Fuse *f, Val v, uint32_t g) {
+static void mark(Fuse *f, Val v, uint32_t g, Relation relation) {
     const Node *node = node_of(f, v);
     Group *group = &f->groups.at[g];
     if (node->op == OP_contract) group->contract = v;
+    if (is_reduce(node) && relation == SAME) vec_push(f->scratch, &group->reductions, v);
     if (is_reduce(node) || node->op == OP_fold || node->op == OP_gather)
         group->reduces = true;
 }
@@ -339,12 +404,14 @@ static void mark(Fuse *f, Val v, uint32_t g) {
 /* A group that computes `v` anyway, element by element or row by row. */
 static bool find_computing(Fuse *f, Val v, uint32_t *g) {
     const Node *node = node_of(f, v);
-    bool takes = is_light(node) || is_reduce(node);
+    bool takes = is_light(f, node) || is_reduce(node);
     for (uint32_t i = 0; i < f->uses[v].count && takes; i++) {
         const Use *use = &f->uses[v].at[i];
         const Group *group = &f->groups.at[use->group];
         Dim quotient;
-        bool whole = use->relation == SAME && count_of(f, v) == group->count;
+        bool whole =
+            count_of(f, v) == group->count &&
+            (use->relation == SAME || (use->relation == WITHIN && is_light(f, node)));
         bool row = use->relation == ROW && count_of(f, v) == use->rows &&
                    dim_divides(f->dims, group->count, use->rows, &quotient);
         if (group->count == DIM_OVERFLOW || group->alone || !(whole || row)) continue;
@@ -357,6 +424,12 @@ static bool find_computing(Fuse *f, Val v, uint32_t *g) {
     return false;
 }
 
+static bool is_used_in(const Fuse *f, Val v, uint32_t g) {
+    for (uint32_t i = 0; i < f->uses[v].count; i++)
+        if (f->uses[v].at[i].group == g) return true;
+    return false;
+}
+
 static bool same_reduction(const Fuse *f, Val u, Val v) {
     const Node *x = node_of(f, u), *y = node_of(f, v);
     return is_reduce(x) && is_reduce(y) &&
@@ -365,28 +438,120 @@ static bool same_reduction(const Fuse *f, Val u, Val v) {
            attr_equal(node_attr(x, ATTR_axes), node_attr(y, ATTR_axes));
 }
 
+/* A reduction that `v` follows element by element; `v` itself; NO_VAL. */
+static Val inner_reduction(const Fuse *f, Val v, int depth) {
+    const Node *node = node_of(f, v);
+    if (is_reduce(node)) return v;
+    if (!depth || (op_info[node->op].class != CLASS_ELEMWISE && node->op != OP_reshape))
+        return NO_VAL;
+    for (uint32_t i = 0; i < node->args; i++) {
+        Val found = inner_reduction(f, node->arg[i], depth - 1);
+        if (found != NO_VAL) return found;
+    }
+    return NO_VAL;
+}
+
 /* A group without part in `v` that walks the same elements of one of its operands. */
 static bool find_sibling(Fuse *f, Val v, uint32_t *g) {
     const Node *node = node_of(f, v);
-    if (!is_light(node) && !is_reduce(node)) return false;
+    if (!is_light(f, node) && !is_reduce(node)) return false;
+    Val reduction = inner_reduction(f, v, 4);
     for (uint32_t i = f->groups.count; i-- > 0;) {
         const Group *group = &f->groups.at[i];
         if (group->contract != NO_VAL || group->alone || group->count != count_of(f, v))
             continue;
-        bool uses = false, like = false, shares = false;
-        for (uint32_t j = 0; j < f->uses[v].count; j++)
-            uses |= f->uses[v].at[j].group == i;
-        for (uint32_t j = 0; j < group->results.count && !uses; j++) {
-            Val r = group->results.at[j];
-            const Node *other = node_of(f, r);
-            like |= is_reduce(node) ? same_reduction(f, r, v) : !group->reduces;
+        bool uses = is_used_in(f, v, i), like = false, shares = false;
+        for (uint32_t j = 0; j < group->reductions.count && reduction != NO_VAL; j++)
+            if (same_reduction(f, group->reductions.at[j], reduction))
+                like = shares = true;
+        for (uint32_t j = 0; j < group->results.count && !uses && !is_reduce(node); j++) {
+            const Node *other = node_of(f, group->results.at[j]);
+            like |= !group->reduces;
             for (uint32_t k = 0; k < node->args; k++)
                 for (uint32_t m = 0; m < other->args; m++)
                     shares |=
                         node->arg[k] == other->arg[m] && size_of(f, node->arg[k]) > 1;
-            shares |= is_reduce(node) && size_of(f, v) < size_of(f, node->arg[0]);
         }
         if (uses || !like || !shares || closes_cycle(f, v, i)) continue;
+        *g = i;
+        return true;
+    }
+    return false;
+}
+
+/* ---- groups of rows ---- */
+
+/* A stored operand of `elements` elements that `v` is computed from; NO_VAL. */
+static Val big_leaf(const Fuse *f, Val v, int64_t elements, bool *seen) {
+    const Node *node = node_of(f, v);
+    if (seen[v]) return NO_VAL;
+    seen[v] = true;
+    if (!is_light(f, node) && !is_reduce(node) && !is_row_pick(f, node))
+        return size_of(f, v) == elements ? v : NO_VAL;
+    for (uint32_t i = 0; i < node->args; i++) {
+        Val leaf = big_leaf(f, node->arg[i], elements, seen);
+        if (leaf != NO_VAL) return leaf;
+    }
+    return NO_VAL;
+}
+
+static bool reads_leaf(const Fuse *f, Val v, Val leaf, bool *seen) {
+    const Node *node = node_of(f, v);
+    if (v == leaf) return true;
+    if (seen[v] || v < leaf) return false;
+    seen[v] = true;
+    if (!is_light(f, node) && !is_reduce(node) && !is_row_pick(f, node)) return false;
+    for (uint32_t i = 0; i < node->args; i++)
+        if (reads_leaf(f, node->arg[i], leaf, seen)) return true;
+    return false;
+}
+
+/* Whether the elements of `rows` are the rows of `whole`, few enough in each. */
+static bool are_rows(const Fuse *f, Val rows, Val whole) {
+    const Type *x = graph_type(f->func, rows), *y = graph_type(f->func, whole);
+    int64_t length = 1;
+    if (x->rank >= y->rank || !x->rank) return false;
+    for (uint32_t i = 0; i < y->rank; i++) {
+        if (i < x->rank ? x->dim[i] != y->dim[i] : !dim_is_const(y->dim[i])) return false;
+        if (i >= x->rank) length *= y->dim[i];
+    }
+    return length <= 4096 && dim_max(f->dims, count_of(f, rows)) >= 32;
+}
+
+static bool shares_rows(Fuse *f, Val rows, Val whole) {
+    if (!are_rows(f, rows, whole)) return false;
+    uint32_t nodes = f->func->nodes.count;
+    Val leaf = big_leaf(f, rows, size_of(f, whole), arena_array(f->scratch, bool, nodes));
+    return leaf != NO_VAL &&
+           reads_leaf(f, whole, leaf, arena_array(f->scratch, bool, nodes));
+}
+
+/* The group's places become rows of a larger result. */
+static void widen(Fuse *f, uint32_t g, Val root) {
+    Group *group = &f->groups.at[g];
+    for (Val v = 0; v < f->func->nodes.count; v++)
+        for (uint32_t i = 0; i < f->uses[v].count; i++) {
+            Use *use = &f->uses[v].at[i];
+            if (use->group == g && use->relation == SAME)
+                *use = (Use){g, ROW, group->count};
+        }
+    group->root = root;
+    group->count = count_of(f, root);
+    group->reductions.count = 0;
+}
+
+/* A group that walks the rows of the same operand: softmax, its logarithm, its gradient. */
+static bool find_rows(Fuse *f, Val v, uint32_t *g) {
+    const Node *node = node_of(f, v);
+    if (!is_light(f, node) && !is_reduce(node) && !is_row_pick(f, node)) return false;
+    for (uint32_t i = f->groups.count; i-- > 0;) {
+        const Group *group = &f->groups.at[i];
+        if (group->count == DIM_OVERFLOW || group->alone || group->contract != NO_VAL ||
+            is_used_in(f, v, i))
+            continue;
+        bool row = shares_rows(f, v, group->root), whole = shares_rows(f, group->root, v);
+        if ((!row && !whole) || closes_cycle(f, v, i)) continue;
+        if (whole) widen(f, i, v);
         *g = i;
         return true;
     }
@@ -397,14 +562,14 @@ static void store(Fuse *f, Val v) {
     const Node *node = node_of(f, v);
     uint32_t g;
     f->fate[v] = FATE_STORED;
-    if (find_computing(f, v, &g) || find_sibling(f, v, &g)) {
+    if (find_computing(f, v, &g) || find_sibling(f, v, &g) || find_rows(f, v, &g)) {
         vec_push(f->scratch, &f->groups.at[g].results, v);
     } else {
         g = new_group(f, v, count_of(f, v));
         f->groups.at[g].alone = node->op == OP_scatter_add || node->op == OP_write_at;
     }
     f->home[v] = g;
-    mark(f, v, g);
+    mark(f, v, g, count_of(f, v) == f->groups.at[g].count ? SAME : ROW);
 }
 
 static void decide(Fuse *f, Val v) {
@@ -419,7 +584,7 @@ static void decide(Fuse *f, Val v) {
         f->groups.at[f->home[v]].alone = true;
     } else if (!outside && list->count == 1 && joins(f, v, &list->at[0])) {
         f->fate[v] = FATE_INLINE;
-        mark(f, v, list->at[0].group);
+        mark(f, v, list->at[0].group, list->at[0].relation);
     } else if (!outside && is_recomputed(f, v)) {
         f->fate[v] = FATE_INLINE;
     } else {
@@ -540,6 +705,8 @@ bool pass_fuse(PassContext *cx, Module *module) {
         Func *func = module->funcs.at[i];
         if (func->kind == FUNC_GROUP) continue;
         ArenaMark mark = arena_mark(cx->scratch);
+        fuse_masks(func, cx->scratch);
+        fuse_taps(func, cx->scratch);
         fuse_func(cx->scratch, func);
         arena_release(cx->scratch, mark);
     }

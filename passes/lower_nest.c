@@ -123,6 +123,26 @@ static int64_t axis_extent(const Build *b, uint32_t axis) {
     return dim_max(&b->nest->draft->group->module->dims, b->domain.axis[axis].extent);
 }
 
+/* The axes that every reduction of the group depends on: tasks split no row. */
+static uint32_t row_depth(const Build *b) {
+    const Func *group = b->nest->draft->group;
+    Dims *dims = &group->module->dims;
+    Dim total = type_count(dims, root_type(b->nest)), inner;
+    uint32_t depth = b->domain.axes;
+    for (Val v = 0; v < group->nodes.count; v++) {
+        const Node *node = graph_node(group, v);
+        Dim count = type_count(dims, &node->type);
+        if (op_info[node->op].class != CLASS_REDUCE || b->e->home[v].buffer ||
+            !dim_divides(dims, total, count, &inner) || !dim_is_const(inner))
+            continue;
+        uint32_t own = 0;
+        for (uint32_t j = 0; j < b->domain.axes; j++)
+            own += b->domain.axis[j].unit >= inner;
+        if (own < depth) depth = own;
+    }
+    return depth;
+}
+
 /* The outermost axis of which one step is little enough work, and how many make a task. */
 static void choose_tasks(Build *b) {
     Draft *l = b->nest->draft;
@@ -132,7 +152,7 @@ static void choose_tasks(Build *b) {
     double step = elements * work;
     b->split = 0;
     b->piece = 1;
-    uint32_t depth = b->domain.axes; /* no two tasks may store the same element */
+    uint32_t depth = row_depth(b); /* no two tasks may store the same element */
     for (uint32_t i = 0; i < b->stores; i++)
         if (b->store[i].depth < depth) depth = b->store[i].depth;
     for (uint32_t i = 0; i < depth; i++) {
@@ -228,7 +248,12 @@ static void nest_loops(Build *b, Block *block, uint32_t depth) {
     bool split = depth == b->split, last = depth + 1 == b->domain.axes;
     const Expr *begin = split ? b->begin : expr_int(e->arena, 0);
     const Expr *end = split ? b->end : emit_dim(e, b->domain.axis[depth].extent);
-    uint32_t count = domain_stretches(e, begin, end, last ? b->lanes : 1, stretch);
+    uint32_t lanes = last ? b->lanes : 1, count;
+    Dim extent = b->domain.axis[depth].extent;
+    if (split && last && dim_is_const(extent) && b->piece < extent)
+        count = domain_piece(e, extent, begin, end, lanes, stretch);
+    else
+        count = domain_stretches(e, begin, end, lanes, stretch);
     for (uint32_t i = 0; i < count; i++) one_stretch(b, block, depth, &stretch[i]);
 }
 
