@@ -150,8 +150,8 @@ START_TEST(function_in_double_is_near) {
         if (isnan(wanted) && isnan(y[i])) continue;
         if (wanted == y[i]) continue;
         double error = fabs(y[i] - wanted) / fmax(fabs(wanted), 0x1p-1022);
-        ck_assert_msg(error < 4e-15, "%s(%a) = %a, not %a", row->name, x[i], y[i],
-                      wanted);
+        if (!(error < 4e-15))
+            ck_abort_msg("%s(%a) = %a, not %a", row->name, x[i], y[i], wanted);
     }
     jit_free(jit);
 }
@@ -174,8 +174,9 @@ START_TEST(function_has_the_values_of_edges) {
     for (int i = 0; i < LANES; i++) {
         if (periodic && fabsf(edges[i]) > 0x1p50f) continue;
         double error = ulps(y[i], row->meaning(edges[i]));
-        ck_assert_msg(error <= row->ulp, "%s(%a) = %a, not %a", row->name, edges[i], y[i],
-                      row->meaning(edges[i]));
+        if (!(error <= row->ulp))
+            ck_abort_msg("%s(%a) = %a, not %a", row->name, edges[i], y[i],
+                         row->meaning(edges[i]));
     }
     jit_free(jit);
 }
@@ -191,8 +192,8 @@ START_TEST(pow_has_the_values_of_edges) {
         task(&args, 0, 1);
         for (int k = 0; k < LANES; k++) {
             double wanted = pow(x[k], edges[k]);
-            ck_assert_msg(ulps(z[k], wanted) <= 1, "pow(%a, %a) = %a, not %a", x[k],
-                          edges[k], z[k], wanted);
+            if (ulps(z[k], wanted) > 1)
+                ck_abort_msg("pow(%a, %a) = %a, not %a", x[k], edges[k], z[k], wanted);
             ck_assert_msg(isnan(z[k]) || !signbit(z[k]) == !signbit(wanted),
                           "pow(%a, %a) = %a, not %a", x[k], edges[k], z[k], wanted);
         }
@@ -217,7 +218,7 @@ START_TEST(pow_is_within_its_bound) {
     double worst = 0;
     for (int i = 0; i < COUNT; i++) {
         double error = ulps(z[i], pow(x[i], y[i]));
-        ck_assert_msg(error <= 1, "pow(%a, %a) = %a", x[i], y[i], z[i]);
+        if (!(error <= 1)) ck_abort_msg("pow(%a, %a) = %a", x[i], y[i], z[i]);
         if (error > worst) worst = error;
     }
     if (getenv("TN_TEST_VERBOSE")) printf("pow %.3f ULP\n", worst);
