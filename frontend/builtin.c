@@ -29,7 +29,7 @@ CAST(i32)
 CAST(f32)
 CAST(f64)
 
-    static const Builtin builtins[] = {
+static const Builtin builtins[] = {
 #define BUILTIN(name, signature) {#name, signature, builtin_##name},
 #include "frontend/builtin.def"
 #undef BUILTIN
@@ -37,8 +37,8 @@ CAST(f64)
 #define SCALAR(name, args, class, value, da, db) SCALAR_##args(name)
 #include "ir/scalar.def"
 #undef SCALAR
-        {"bool", "x", cast_bool}, {"u8", "x", cast_u8},   {"i32", "x", cast_i32},
-        {"f32", "x", cast_f32},   {"f64", "x", cast_f64},
+    {"bool", "x", cast_bool}, {"u8", "x", cast_u8},   {"i32", "x", cast_i32},
+    {"f32", "x", cast_f32},   {"f64", "x", cast_f64},
 };
 #define BUILTINS (sizeof builtins / sizeof *builtins)
 

@@ -26,18 +26,15 @@ static const Closure *net_named(Elab *e, const char *name) {
     return closure_of(e, entry->function, (Env){NULL, home});
 }
 
-static bool find_wrt(Elab *e, const Closure *f, const char *name, Closure *grad,
-                     Span span) {
+/* A parameter of f, a net, or the argument that the call will have of that name. */
+static void find_wrt(Elab *e, const Closure *f, const char *name, Closure *grad) {
     for (uint32_t i = 0; i < f->params; i++)
         if (!strcmp(closure_param(e, f, i), name)) {
             grad->wrt = i;
-            return true;
+            return;
         }
     grad->by = net_named(e, name);
-    if (grad->by) return true;
-    elab_error(e, span,
-               "`wrt = %s`: that is neither a parameter of the function nor a net", name);
-    return false;
+    if (!grad->by) grad->wrt_name = name;
 }
 
 Value builtin_grad(Elab *e, const Value *arg, Span span) {
@@ -64,8 +61,8 @@ Value builtin_grad(Elab *e, const Value *arg, Span span) {
         elab_error(e, span, "`wrt` is the name of a parameter or of a net, found %s",
                    elab_words(e, &arg[1]));
         return value_unknown;
-    } else if (!find_wrt(e, f, arg[1].text, grad, span)) {
-        return value_unknown;
+    } else {
+        find_wrt(e, f, arg[1].text, grad);
     }
     return (Value){.kind = VALUE_function, .function = grad};
 }
@@ -176,4 +173,15 @@ Value builtin_stack(Elab *e, const Value *arg, Span span) {
     }
     e->instance = outer;
     return v[0];
+}
+
+/* method(f, x, y) in eval mode; nothing flows back through it. */
+Value builtin_attack(Elab *e, const Value *arg, Span span) {
+    const Closure *method = want_function(e, &arg[0], "the method of `attack`", span);
+    if (!method) return value_unknown;
+    bool training = e->training;
+    e->training = false;
+    Value z = elab_call(e, method, arg + 1, arg[3].kind == VALUE_missing ? 2 : 3, span);
+    e->training = training;
+    return z.kind == VALUE_unknown ? z : builtin_stop(e, &z, span);
 }

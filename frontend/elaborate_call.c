@@ -169,7 +169,28 @@ static Value partial(Elab *e, const Closure *c, const Value *bound) {
     return (Value){.kind = VALUE_function, .function = closure};
 }
 
+/* grad(f, wrt = z)(z, y): the parameter that `z` is given for. */
+static const Closure *settle_wrt(Elab *e, const Closure *c, const Given *given) {
+    Closure *settled = arena_copy(e->arena, c, sizeof *c);
+    settled->wrt_name = NULL;
+    for (uint32_t i = 0; i < given->count; i++) {
+        const Ast *value = given->at[i].value;
+        if (!value || value->kind != AST_name || strcmp(value->text, c->wrt_name))
+            continue;
+        uint32_t before = 0;
+        for (uint32_t k = 0; k < i; k++) before += !given->at[k].name;
+        for (settled->wrt = 0; settled->wrt < c->params; settled->wrt++)
+            if ((!c->bound || c->bound[settled->wrt].kind == VALUE_missing) && !before--)
+                return settled;
+    }
+    elab_error(e, given->span,
+               "`wrt = %s` is no parameter of the function, no net, no argument",
+               c->wrt_name);
+    return NULL;
+}
+
 static Value call_given(Elab *e, const Closure *c, Given *given) {
+    if (c->wrt_name && !(c = settle_wrt(e, c, given))) return value_unknown;
     given->place = arena_array(e->arena, Span, c->params + 1);
     for (uint32_t i = 0; i < c->params; i++) given->place[i] = given->span;
     Value *bound = arena_array(e->arena, Value, c->params + 1);
@@ -243,10 +264,20 @@ Value elab_call(Elab *e, const Closure *closure, const Value *arg, uint32_t args
 
 /* ---- shapes --------------------------------------------------------------------------- */
 
+/* An open dimension that may come to nothing is a mistake; while a function is checked alone
+ * it is only unknown. */
+static bool open_dim(Elab *e, Dim dim, Span span, const char *what) {
+    if (dim_at_least(&e->module->dims, dim, 1)) return true;
+    if (!e->checking)
+        elab_error(e, span, "%s is %s, which may be zero", what, dim_text(e, dim));
+    return false;
+}
+
 bool elab_dim(Elab *e, const Value *v, Span span, const char *what, Dim *dim) {
     if (v->kind == VALUE_unknown) return false;
     *dim = v->kind == VALUE_dim ? v->dim : v->integer;
-    if (v->kind == VALUE_dim && v->dim != DIM_OVERFLOW) return true;
+    if (v->kind == VALUE_dim && v->dim != DIM_OVERFLOW)
+        return open_dim(e, v->dim, span, what);
     if (v->kind == VALUE_int && v->integer >= 1 && v->integer <= DIM_LIMIT) return true;
     if (v->kind == VALUE_int && v->integer > DIM_LIMIT) {
         elab_error(e, span, "%s overflows: %" PRId64 " is beyond 2^46", what, v->integer);

@@ -82,6 +82,7 @@ typedef struct Closure {
     const Builtin *builtin;
     const struct Closure *inner;
     uint32_t wrt;
+    const char *wrt_name; /* not NULL: the argument written so, found when it is called */
     const struct Closure *by;
     const Value *tree; /* a net with these parameters instead of its own */
     uint32_t params;

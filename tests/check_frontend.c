@@ -34,10 +34,10 @@ static bool find_data(void *context, const DataSpec *spec, DataInfo *info,
 }
 
 static const DataLookup lookup = {NULL, find_data};
-static const Binding bindings[] = {
-    {"N", 2, false}, {"H", 8, false}, {"W", 8, false}, {"C", 4, false}};
+static const Binding bindings[] = {{"N", 2, false}, {"H", 8, false}, {"W", 8, false},
+                                   {"C", 4, false}, {"D", 6, false}, {"T", 4, false}};
 static const ProgramOptions options = {
-    .lookup = &lookup, .binding = bindings, .bindings = 4};
+    .lookup = &lookup, .binding = bindings, .bindings = 6};
 
 static const char *messages(void) {
     Text text;
@@ -222,11 +222,24 @@ START_TEST(training_lowers_the_loss) {
 }
 END_TEST
 
-static const char *const examples[] = {"mlp",      "lenet",    "smallcnn",
-                                       "resnet20", "resnet18", "bench"};
+static const char *const examples[] = {
+    "examples/mlp",           "examples/lenet",          "examples/smallcnn",
+    "examples/resnet20",      "examples/resnet18",       "examples/bench",
+    "tests/programs/svm",     "tests/programs/low_rank", "tests/programs/blocks",
+    "tests/programs/attacks",
+};
+
+static const struct {
+    const char *path, *block;
+} programs[] = {
+    {"tests/programs/svm", "plain"},       {"tests/programs/low_rank", "plain"},
+    {"tests/programs/blocks", "plain"},    {"tests/programs/attacks", "trades"},
+    {"tests/programs/attacks", "mart"},    {"tests/programs/attacks", "awp"},
+    {"tests/programs/attacks", "penalty"}, {"tests/programs/attacks", "ball"},
+};
 
 START_TEST(examples_elaborate_and_verify) {
-    const char *path = arena_print(&arena, "%s/examples/%s.tn", SOURCE_DIR, examples[_i]);
+    const char *path = arena_print(&arena, "%s/%s.tn", SOURCE_DIR, examples[_i]);
     Program *program = program_load(&arena, &diag, path, &options);
     ck_assert_msg(program, "%s", messages());
     for (uint32_t i = 0; i < program->trains; i++)
@@ -238,8 +251,30 @@ START_TEST(examples_elaborate_and_verify) {
 }
 END_TEST
 
+/* Every block of the programs takes a step to a finite loss. */
+START_TEST(programs_take_a_step) {
+    const char *path = arena_print(&arena, "%s/%s.tn", SOURCE_DIR, programs[_i].path);
+    Program *program = program_load(&arena, &diag, path, &options);
+    ck_assert_msg(program, "%s", messages());
+    const TrainBlock *block = program_train(program, programs[_i].block);
+    ck_assert_msg(block, "%s", messages());
+    Arena scratch;
+    arena_init(&scratch, &guard);
+    PassContext cx = {.scratch = &scratch};
+    ck_assert(pipeline_run(&cx, program->module, "dce"));
+    State *state = run_init(block);
+    double loss = run_step(block->step, state, block->init->results.count);
+    ck_assert_msg(isfinite(loss), "%s %s: %g", path, programs[_i].block, loss);
+    for (uint32_t i = 0; i < block->reports; i++) {
+        loss = run_step(block->report[i].entry, state, block->init->results.count);
+        ck_assert_msg(isfinite(loss), "%s %s: %g", path, block->report[i].name, loss);
+    }
+    arena_free(&scratch);
+}
+END_TEST
+
 START_TEST(printing_is_stable) {
-    const char *path = arena_print(&arena, "%s/examples/%s.tn", SOURCE_DIR, examples[_i]);
+    const char *path = arena_print(&arena, "%s/%s.tn", SOURCE_DIR, examples[_i]);
     FILE *in = fopen(path, "rb");
     ck_assert_ptr_nonnull(in);
     char *text = arena_alloc(&arena, 1 << 16);
@@ -267,6 +302,8 @@ Suite *suite_frontend(void) {
                         sizeof values / sizeof *values);
     tcase_add_loop_test(tcase, examples_elaborate_and_verify, 0,
                         sizeof examples / sizeof *examples);
+    tcase_add_loop_test(tcase, programs_take_a_step, 0,
+                        sizeof programs / sizeof *programs);
     tcase_add_loop_test(tcase, printing_is_stable, 0, sizeof examples / sizeof *examples);
     tcase_add_loop_test(tcase, training_lowers_the_loss, 0,
                         sizeof optimisers / sizeof *optimisers);
