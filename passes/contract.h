@@ -81,6 +81,7 @@ typedef struct ReduceLoop {
     AxisList axes;
     int64_t extent;         /* at the maximum */
     int64_t a_step, k_step; /* elements of A, of packed k, a step */
+    int64_t b_step;         /* of B where it is in place */
     int32_t edge;           /* -1: none */
     int64_t block; /* 0: all inside the tile; else steps inside, the rest outside; -1: all
                        outside */
@@ -100,6 +101,7 @@ typedef struct Tile {
     uint32_t panels, tail_vectors; /* all panels; of the last one, where it is narrower */
     int64_t task_rows, task_panels;
     AxisList fixed, walked; /* row axes */
+    bool b_in_place;               /* not packed */
     bool uniform;           /* rows are row_step apart in A */
     int64_t row_step, rows_max;
     uint32_t loops;

@@ -174,7 +174,7 @@ static double tile_cost(uint32_t rows, uint32_t vectors) {
 static bool tile_fits(const Search *s, uint32_t rows, uint32_t vectors) {
     uint32_t used = rows * vectors + vectors + 1;
     uint32_t pointers = s->t->uniform ? 1 : rows;
-    return used < s->target->registers && pointers <= 12;
+    return used < s->target->registers && pointers <= 8; /* general registers are 15 */
 }
 
 /* Rows and vectors of a register tile: the least work for all rows and columns. */
@@ -207,7 +207,9 @@ static void choose_tile(Search *s) {
 static void choose_blocks(Search *s) {
     Tile *t = s->t;
     int64_t width = (int64_t)t->vectors * t->lanes * 4;
-    int64_t most = s->target->l1_bytes * 5 / 8 / width, inside = 1;
+    /* Wide vectors have the time to stream B from L2. */
+    int64_t l1 = s->target->l1_bytes, inside = 1;
+    int64_t most = (s->target->registers > 16 ? l1 * 5 / 4 : l1 * 5 / 8) / width;
     if (most < 64) most = 64;
     uint32_t i = t->loops;
     while (i-- > 0) {
@@ -226,45 +228,81 @@ static void choose_blocks(Search *s) {
     for (uint32_t k = 0; k < i && i < t->loops; k++) t->loop[k].block = -1;
 }
 
-/* Chunks of a task: the sums in at most 64 KiB, a score of tasks. */
+/* Rows and columns of a task: least traffic of A and B, the sums in at most 64 KiB, and
+ * tasks for eight threads. */
+static void choose_chunks(Search *s, int64_t others) {
+    Tile *t = s->t;
+    int64_t width = (int64_t)t->vectors * t->lanes, tiles = ceil_div(t->rows_max, t->rows);
+    double best = 0;
+    for (int64_t panels = 1; panels <= t->panels && panels * width <= 512; panels++)
+        for (int64_t high = 1; high <= tiles && high * t->rows <= 256; high++) {
+            int64_t p = ceil_div(t->panels, ceil_div(t->panels, panels));
+            int64_t h = ceil_div(tiles, ceil_div(tiles, high));
+            if (p != panels || h != high) continue;
+            if (high > 1 && 4 * panels * width * high * t->rows > 64 << 10) break;
+            int64_t tasks = others * ceil_div(tiles, high) * ceil_div(t->panels, panels);
+            double traffic = 1.0 / (double)(high * t->rows) + 1.0 / (double)(panels * width);
+            if (tasks < 16) traffic += 0.02 * (double)(16 - tasks);
+            if (best && traffic >= best) continue;
+            best = traffic;
+            t->task_rows = high * t->rows, t->task_panels = panels;
+        }
+}
+
+/* Few results of long sums: the outermost loop in parts, joined later.  A part whose data fit
+ * into L2 is read from memory once for all the tasks of the part. */
+static void choose_splits(Search *s, int64_t others) {
+    Tile *t = s->t;
+    int64_t width = (int64_t)t->vectors * t->lanes, first = t->loop[0].extent;
+    t->splits = 1;
+    if (t->loops < 2 || t->loop[0].edge >= 0 || t->k_max < 4096) return;
+    double outputs = (double)(others * t->rows_max * width * t->panels);
+    double data = 4.0 * (double)t->k_max * (double)(t->rows_max + width * t->panels);
+    int64_t splits = (int64_t)(data / s->target->l2_bytes * 2) + 1;
+    int64_t most = (int64_t)((16 << 20) / (4 * outputs));
+    if (splits < 16) splits = 16;
+    if (splits > 32) splits = 32;
+    if (splits > most) splits = most;
+    if (splits > first) splits = first;
+    if (splits > 1) t->splits = ceil_div(first, ceil_div(first, splits));
+}
+
 static void choose_tasks(Search *s) {
     Tile *t = s->t;
-    int64_t width = (int64_t)t->vectors * t->lanes, others = 1;
-    for (uint32_t i = 0; i < s->c->list[AXIS_BATCH].count; i++)
-        others *= s->c->extent[s->c->list[AXIS_BATCH].at[i]];
-    for (uint32_t i = 0; i < t->fixed.count; i++) others *= s->c->extent[t->fixed.at[i]];
-    int64_t tiles = ceil_div(t->rows_max, t->rows);
-    t->task_panels = 256 / width;
-    if (t->task_panels < 1) t->task_panels = 1;
-    if (t->task_panels > t->panels) t->task_panels = t->panels;
-    t->task_panels = ceil_div(t->panels, ceil_div(t->panels, t->task_panels));
-    int64_t most = (64 << 10) / (4 * width * t->task_panels * t->rows);
-    int64_t want = 96 / t->rows;
-    if (most > want) most = want;
-    if (most < 1) most = 1;
-    while (most > 1 &&
-           others * ceil_div(tiles, most) * ceil_div(t->panels, t->task_panels) < 16)
-        most = (most + 1) / 2;
-    t->task_rows = ceil_div(tiles, ceil_div(tiles, most)) * t->rows;
-    int64_t tasks = others * ceil_div(tiles * t->rows, t->task_rows) *
-                    ceil_div(t->panels, t->task_panels);
-    /* Few results, long sums: parts of the outermost loop, joined later.  Parts whose data fit
-     * into L2 are read once by all the tasks of one part. */
-    t->splits = 1;
-    double outputs = (double)others * (double)t->rows_max * (double)width * t->panels;
-    if (t->loops > 1 && t->loop[0].edge < 0 && t->k_max > 4096) {
-        double data = 4.0 * (double)t->k_max * (double)(t->rows_max + width * t->panels);
-        int64_t want_splits = (int64_t)(data / (s->target->l2_bytes * 0.5)) + 1;
-        if (tasks < 16 && want_splits < 16 / tasks) want_splits = 16 / tasks;
-        int64_t most_splits = (int64_t)((16 << 20) / (4 * outputs));
-        if (want_splits > most_splits) want_splits = most_splits;
-        if (want_splits > 32) want_splits = 32;
-        if (want_splits > t->loop[0].extent) want_splits = t->loop[0].extent;
-        if (want_splits > 1) t->splits = want_splits;
-        if (t->splits > 1)
-            t->splits =
-                ceil_div(t->loop[0].extent, ceil_div(t->loop[0].extent, t->splits));
+    const Contract *c = s->c;
+    int64_t others = 1;
+    for (uint32_t i = 0; i < c->list[AXIS_BATCH].count; i++)
+        others *= c->extent[c->list[AXIS_BATCH].at[i]];
+    for (uint32_t i = 0; i < t->fixed.count; i++) others *= c->extent[t->fixed.at[i]];
+    for (uint32_t i = 0; i < c->a.edges; i++)
+        if (!t->edge[i].fixed) others *= c->a.edge[i].divisor;
+    choose_splits(s, others);
+    choose_chunks(s, others * t->splits);
+}
+
+/* B where it lies: its columns are contiguous, and either a panel's rows are near enough to
+ * each other for L1, or nothing would be read twice. */
+static void choose_b(Search *s) {
+    Tile *t = s->t;
+    const Contract *c = s->c;
+    const Node *node = graph_node(c->group, c->b.value);
+    if (node->op != OP_param || node->type.elem != ELEM_f32) return;
+    int64_t cols = 1;
+    for (uint32_t i = c->list[AXIS_COL].count; i-- > 0;) {
+        uint32_t axis = c->list[AXIS_COL].at[i];
+        if (c->b.step[axis] != cols) return;
+        cols *= c->extent[axis];
     }
+    for (uint32_t l = 0; l < t->loops; l++) {
+        ReduceLoop *loop = &t->loop[l];
+        int64_t steps = 1;
+        for (uint32_t i = loop->axes.count; i-- > 0; steps *= c->extent[loop->axes.at[i]]) {
+            if (i + 1 == loop->axes.count) loop->b_step = c->b.step[loop->axes.at[i]];
+            if (c->b.step[loop->axes.at[i]] != loop->b_step * steps) return;
+        }
+    }
+    int64_t pitch = t->loop[t->loops - 1].b_step;
+    t->b_in_place = pitch <= 2 * (int64_t)t->vectors * t->lanes || t->rows_max <= 2 * t->rows;
 }
 
 /* Panels are whole, and a vector of cols goes to places evenly apart: the col axes are of
@@ -316,6 +354,7 @@ bool contract_tile(const Contract *c, const Target *target, Arena *arena, Tile *
     choose_tile(&s);
     choose_blocks(&s);
     choose_tasks(&s);
+    choose_b(&s);
     return true;
 }
 
@@ -324,7 +363,7 @@ void tile_print(const Tile *t, Text *out) {
     if (t->tail_vectors) text_printf(out, "+%u", t->tail_vectors * t->lanes);
     text_printf(out, " panels %u task %ldx%ld fixed %u%s splits %ld k", t->panels,
                 (long)t->task_rows, (long)t->task_panels, t->fixed.count,
-                t->uniform ? " uniform" : "", (long)t->splits);
+                t->uniform ? " uniform" : t->b_in_place ? " in place" : "", (long)t->splits);
     for (uint32_t i = 0; i < t->loops; i++) {
         const ReduceLoop *l = &t->loop[i];
         text_printf(out, " %ld%s", (long)l->extent, l->edge >= 0 ? "e" : "");

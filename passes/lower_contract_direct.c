@@ -282,10 +282,15 @@ static int64_t loop_a_step(const Direct *d, uint32_t l) {
     return w->fixed ? w->position_every * d->c->a.edge[loop->edge].stride : 0;
 }
 
+/* Of packed k, or elements of B in place. */
+static int64_t plain_k_step(const Direct *d, uint32_t l) {
+    return d->t->b_in_place ? d->t->loop[l].b_step : d->t->loop[l].k_step;
+}
+
 static int64_t loop_k_step(const Direct *d, uint32_t l) {
     const ReduceLoop *loop = &d->t->loop[l];
-    return loop->edge < 0 ? loop->k_step
-                          : loop->k_step * d->t->edge[loop->edge].reduce_every;
+    int64_t step = plain_k_step(d, l);
+    return loop->edge < 0 ? step : step * d->t->edge[loop->edge].reduce_every;
 }
 
 /* Elements of A, and of packed k, of the loops that are open. */
@@ -302,7 +307,7 @@ static const Expr *k_start(Direct *d) {
         int32_t edge = d->t->loop[l].edge;
         if (edge < 0) continue;
         const Expr *first = look_up(d, d->edge_table[edge][0], d->phase[edge]);
-        sum = add(d, sum, mul(d, first, d->t->loop[l].k_step));
+        sum = add(d, sum, mul(d, first, plain_k_step(d, l)));
     }
     return sum;
 }
@@ -311,6 +316,7 @@ static const Expr *k_start(Direct *d) {
 
 typedef struct Panel {
     uint32_t rows, vectors;
+    int64_t cols;          /* fewer than the vectors' lanes in the last panel */
     const Expr *b_base; /* of the panel's k = 0 */
     const Expr *row;    /* first row, in the task */
     const Expr *sums;   /* first sum in d->tile */
@@ -354,7 +360,7 @@ static void set_views(Direct *d, Panel *p, Block *b) {
 }
 
 static void set_b_view(Direct *d, Panel *p, Block *b) {
-    int64_t width = (int64_t)p->vectors * d->t->lanes;
+    int64_t width = d->t->b_in_place ? 1 : (int64_t)p->vectors * d->t->lanes;
     p->b_view = buffer_view(d->arena, "b", ELEM_f32);
     const Expr *k = add(d, k_start(d), open_offset(d, loop_k_step));
     block_view(b, p->b_view, d->b, add(d, p->b_base, mul(d, k, width)));
@@ -365,11 +371,14 @@ static void multiply(Direct *d, Panel *p, const Expr *k, Block *b) {
     Arena *a = d->arena;
     const Tile *t = d->t;
     uint32_t run = t->loops - 1;
-    int64_t width = (int64_t)p->vectors * t->lanes * loop_k_step(d, run);
+    int64_t step = loop_k_step(d, run);
+    if (!t->b_in_place) step *= (int64_t)p->vectors * t->lanes;
     const Expr *bv[4];
     for (uint32_t j = 0; j < p->vectors; j++) {
-        const Expr *at = add(d, mul(d, k, width), num(d, j * t->lanes));
-        bv[j] = block_let(b, "b", expr_load(a, p->b_view, at, t->lanes, 1, NULL));
+        const Expr *at = add(d, mul(d, k, step), num(d, j * t->lanes));
+        int64_t left = p->cols - (int64_t)j * t->lanes;
+        const Expr *active = t->b_in_place && left < t->lanes ? num(d, left) : NULL;
+        bv[j] = block_let(b, "b", expr_load(a, p->b_view, at, t->lanes, 1, active));
     }
     const Expr *at = mul(d, k, loop_a_step(d, run));
     for (uint32_t i = 0; i < p->rows; i++) {
@@ -455,14 +464,30 @@ static const Expr *sum_place(Direct *d, const Expr *panel, const Expr *row,
     return add(d, mul(d, panel, of_panel), mul(d, row, width));
 }
 
-static void row_tiles(Direct *d, const Expr *panel, uint32_t vectors, Block *b) {
+/* Where k = 0 of a panel of the task is. */
+static const Expr *panel_base(Direct *d, const Expr *panel) {
+    const Tile *t = d->t;
+    const Contract *c = d->c;
+    const Expr *global = add(d, d->panel0, panel);
+    if (!t->b_in_place) {
+        const Expr *number = add(d, mul(d, d->batch, t->panels), global);
+        return mul(d, number, t->k_max * width_of(t));
+    }
+    const Expr *base = add(d, num(d, c->b.base), mul(d, global, width_of(t)));
+    for (uint32_t i = 0; i < c->list[AXIS_BATCH].count; i++) {
+        uint32_t axis = c->list[AXIS_BATCH].at[i];
+        base = add(d, base, mul(d, d->place[axis], c->b.step[axis]));
+    }
+    return base;
+}
+
+static void row_tiles(Direct *d, const Expr *panel, uint32_t vectors, int64_t cols,
+                      Block *b) {
     Arena *a = d->arena;
     const Tile *t = d->t;
     int64_t width = (int64_t)vectors * t->lanes;
-    const Expr *global = add(d, d->panel0, panel);
-    const Expr *number = add(d, mul(d, d->batch, t->panels), global);
-    Panel p = {.rows = t->rows, .vectors = vectors};
-    p.b_base = block_let(b, "b_base", mul(d, number, t->k_max * width_of(t)));
+    Panel p = {.rows = t->rows, .vectors = vectors, .cols = cols};
+    p.b_base = block_let(b, "b_base", panel_base(d, panel));
     const Var *r = var_index(a, "row");
     Block body = block_new(a), rest = block_new(a);
     p.row = expr_var(a, r);
@@ -474,7 +499,8 @@ static void row_tiles(Direct *d, const Expr *panel, uint32_t vectors, Block *b) 
     block_for(b, r, num(d, 0), end, t->rows, 1, block_end(&body));
     if (!tail) return;
     /* Rows of A after the last do not exist: a lower tile takes what is left. */
-    Panel low = {.rows = (uint32_t)tail, .vectors = vectors, .b_base = p.b_base};
+    Panel low = p;
+    low.rows = (uint32_t)tail;
     low.row = block_let(&rest, "row", op2(d, OP_sub, d->row_count, num(d, tail)));
     low.sums = sum_place(d, panel, low.row, width);
     register_tile(d, &low, &rest);
@@ -485,19 +511,21 @@ static void row_tiles(Direct *d, const Expr *panel, uint32_t vectors, Block *b) 
 static void all_panels(Direct *d, Block *b) {
     Arena *a = d->arena;
     const Tile *t = d->t;
+    int64_t cols = count_of(d->c, AXIS_COL), width = width_of(t);
+    bool last_differs = t->tail_vectors || (t->b_in_place && cols % t->lanes);
     const Var *var = var_index(a, "panel");
-    const Expr *left =
-        op2(d, OP_sub, num(d, t->panels - (t->tail_vectors != 0)), d->panel0);
+    const Expr *left = op2(d, OP_sub, num(d, t->panels - last_differs), d->panel0);
     const Expr *end = op2(d, OP_min, num(d, t->task_panels), left);
-    if (t->panels > (t->tail_vectors != 0)) {
+    if (t->panels > last_differs) {
         Block body = block_new(a);
-        row_tiles(d, expr_var(a, var), t->vectors, &body);
+        row_tiles(d, expr_var(a, var), t->vectors, width, &body);
         block_for(b, var, num(d, 0), end, 1, 1, block_end(&body));
     }
-    if (!t->tail_vectors) return;
+    if (!last_differs) return;
     Block body = block_new(a);
     const Expr *last = block_let(&body, "last", left);
-    row_tiles(d, last, t->tail_vectors, &body);
+    uint32_t vectors = t->tail_vectors ? t->tail_vectors : t->vectors;
+    row_tiles(d, last, vectors, cols - (t->panels - 1) * width, &body);
     block_if(b, op2(d, OP_lt, left, num(d, t->task_panels)), block_end(&body), NULL);
 }
 
@@ -838,7 +866,8 @@ static void main_kernel(Draft *draft, const Contract *c, const Tile *t, uint32_t
     d.e = d.k.emitter;
     if (t->splits == 1) draft_params(&d.k);
     d.a = draft_buffer(&d.k, OPERAND_PARAM, c->a.value, ELEM_f32, false);
-    d.b = draft_buffer(&d.k, OPERAND_TEMP, packed, ELEM_f32, false);
+    d.b = t->b_in_place ? draft_buffer(&d.k, OPERAND_PARAM, c->b.value, ELEM_f32, false)
+                        : draft_buffer(&d.k, OPERAND_TEMP, packed, ELEM_f32, false);
     d.tile = buffer_local(a, "sums", ELEM_f32, tile_size(t));
     int64_t run = t->loop[t->loops - 1].extent;
     d.zeros = buffer_table(a, "zeros", ELEM_f32, arena_array(a, float, run), run);

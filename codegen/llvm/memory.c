@@ -150,7 +150,10 @@ static bool constant_active(const Expr *active, uint32_t lanes, uint32_t *count)
 static Value load_lanes(Emitter *e, const Expr *x, Value at) {
     const Expr *active = x->args > 1 ? x->arg[1] : NULL;
     uint32_t count;
-    if (constant_active(active, x->lanes, &count)) {
+    bool constant = constant_active(active, x->lanes, &count);
+    /* A count like 10 would be loads of 8 and of 2 lanes, and shuffles. */
+    if (x->i == 1 && x->lanes >= 8 && count & (count - 1)) constant = false;
+    if (constant) {
         if (!count) return LLVMConstNull(memory_type(e, x->elem, x->lanes));
         if (x->lanes > 1 && x->i == 0)
             return resize(e, splat(e, load_plain(e, x->buffer, 1, at), count), count,
