@@ -163,12 +163,12 @@ static void order_rows(Search *s) {
     }
 }
 
-/* Work of a k step of one tile in FMA slots: two FMAs and two loads a cycle, and four cycles
- * until a sum may be added to again. */
+/* Work of a k step of one tile in FMA slots: two FMAs a cycle, four cycles until a sum may be
+ * added to again, loads and the loop in what is left of the front end. */
 static double tile_cost(uint32_t rows, uint32_t vectors) {
     double fma = rows * vectors, loads = rows + vectors;
     double cost = fma > loads ? fma : loads;
-    return cost < 8 ? 8 : cost;
+    return (cost < 8 ? 8 : cost) + 0.1 * loads + 0.6;
 }
 
 static bool tile_fits(const Search *s, uint32_t rows, uint32_t vectors) {
@@ -193,7 +193,6 @@ static void choose_tile(Search *s) {
             double cost = (double)full * tile_cost(rows, vectors);
             if (tail) cost += tile_cost(rows, tail);
             cost *= (double)ceil_div(t->rows_max, rows);
-            cost *= 1 + 0.002 * (double)(14 - rows) + 0.01 * (4 - vectors);
             if (best && cost >= best) continue;
             best = cost;
             t->rows = rows, t->vectors = vectors;
