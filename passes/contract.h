@@ -101,7 +101,7 @@ typedef struct Tile {
     uint32_t panels, tail_vectors; /* all panels; of the last one, where it is narrower */
     int64_t task_rows, task_panels;
     AxisList fixed, walked; /* row axes */
-    bool b_in_place;               /* not packed */
+    bool b_in_place;        /* not packed */
     bool uniform;           /* rows are row_step apart in A */
     int64_t row_step, rows_max;
     uint32_t loops;

@@ -231,7 +231,8 @@ static void choose_blocks(Search *s) {
  * tasks for eight threads. */
 static void choose_chunks(Search *s, int64_t others) {
     Tile *t = s->t;
-    int64_t width = (int64_t)t->vectors * t->lanes, tiles = ceil_div(t->rows_max, t->rows);
+    int64_t width = (int64_t)t->vectors * t->lanes,
+            tiles = ceil_div(t->rows_max, t->rows);
     double best = 0;
     for (int64_t panels = 1; panels <= t->panels && panels * width <= 512; panels++)
         for (int64_t high = 1; high <= tiles && high * t->rows <= 256; high++) {
@@ -240,7 +241,8 @@ static void choose_chunks(Search *s, int64_t others) {
             if (p != panels || h != high) continue;
             if (high > 1 && 4 * panels * width * high * t->rows > 64 << 10) break;
             int64_t tasks = others * ceil_div(tiles, high) * ceil_div(t->panels, panels);
-            double traffic = 1.0 / (double)(high * t->rows) + 1.0 / (double)(panels * width);
+            double traffic =
+                1.0 / (double)(high * t->rows) + 1.0 / (double)(panels * width);
             if (tasks < 16) traffic += 0.02 * (double)(16 - tasks);
             if (best && traffic >= best) continue;
             best = traffic;
@@ -295,13 +297,15 @@ static void choose_b(Search *s) {
     for (uint32_t l = 0; l < t->loops; l++) {
         ReduceLoop *loop = &t->loop[l];
         int64_t steps = 1;
-        for (uint32_t i = loop->axes.count; i-- > 0; steps *= c->extent[loop->axes.at[i]]) {
+        for (uint32_t i = loop->axes.count; i-- > 0;
+             steps *= c->extent[loop->axes.at[i]]) {
             if (i + 1 == loop->axes.count) loop->b_step = c->b.step[loop->axes.at[i]];
             if (c->b.step[loop->axes.at[i]] != loop->b_step * steps) return;
         }
     }
     int64_t pitch = t->loop[t->loops - 1].b_step;
-    t->b_in_place = pitch <= 2 * (int64_t)t->vectors * t->lanes || t->rows_max <= 2 * t->rows;
+    t->b_in_place =
+        pitch <= 2 * (int64_t)t->vectors * t->lanes || t->rows_max <= 2 * t->rows;
 }
 
 /* Panels are whole, and a vector of cols goes to places evenly apart: the col axes are of
@@ -362,7 +366,10 @@ void tile_print(const Tile *t, Text *out) {
     if (t->tail_vectors) text_printf(out, "+%u", t->tail_vectors * t->lanes);
     text_printf(out, " panels %u task %ldx%ld fixed %u%s splits %ld k", t->panels,
                 (long)t->task_rows, (long)t->task_panels, t->fixed.count,
-                t->uniform ? " uniform" : t->b_in_place ? " in place" : "", (long)t->splits);
+                t->uniform      ? " uniform"
+                : t->b_in_place ? " in place"
+                                : "",
+                (long)t->splits);
     for (uint32_t i = 0; i < t->loops; i++) {
         const ReduceLoop *l = &t->loop[i];
         text_printf(out, " %ld%s", (long)l->extent, l->edge >= 0 ? "e" : "");

@@ -6,7 +6,12 @@
  */
 #include "passes/contract.h"
 
-typedef struct Direct {
+typedef struct Direct Direct;
+/* `lanes` sums from place `at` on. */
+typedef const Expr *SumLoad(Direct *d, const Expr *at, uint32_t lanes,
+                            const Expr *active);
+
+struct Direct {
     const Contract *c;
     const Tile *t;
     DraftKernel k;
@@ -22,7 +27,12 @@ typedef struct Direct {
     const Expr *a_base;
     /* Of reduce loops that are open: variable, and the range that is left inside. */
     const Expr *at[MAX_REDUCE], *low[MAX_REDUCE], *high[MAX_REDUCE];
-} Direct;
+    const Expr
+        *last; /* no block of an outer loop comes after this one; NULL: there is one */
+    SumLoad *load;
+    Buffer **results; /* NULL: sums only */
+    bool at_once;     /* a tile's results are stored when its sums are complete */
+};
 
 #define NO_PLACE                                                                         \
     (-(1 << 30)) /* two of them add to less than 0, and so does one and an index */
@@ -316,7 +326,8 @@ static const Expr *k_start(Direct *d) {
 
 typedef struct Panel {
     uint32_t rows, vectors;
-    int64_t cols;          /* fewer than the vectors' lanes in the last panel */
+    const Expr *panel;  /* number in the task */
+    int64_t cols;       /* fewer than the vectors' lanes in the last panel */
     const Expr *b_base; /* of the panel's k = 0 */
     const Expr *row;    /* first row, in the task */
     const Expr *sums;   /* first sum in d->tile */
@@ -455,7 +466,7 @@ static void register_tile(Direct *d, Panel *p, Block *b) {
                         expr_var(a, p->sum[i][j]), 1, NULL);
 }
 
-/* Panels and row tiles */
+/* Results */
 
 /* First sum of row `row`, panel `panel` (both of the task), for a panel of `width`. */
 static const Expr *sum_place(Direct *d, const Expr *panel, const Expr *row,
@@ -463,103 +474,6 @@ static const Expr *sum_place(Direct *d, const Expr *panel, const Expr *row,
     int64_t of_panel = d->t->task_rows * width_of(d->t);
     return add(d, mul(d, panel, of_panel), mul(d, row, width));
 }
-
-/* Where k = 0 of a panel of the task is. */
-static const Expr *panel_base(Direct *d, const Expr *panel) {
-    const Tile *t = d->t;
-    const Contract *c = d->c;
-    const Expr *global = add(d, d->panel0, panel);
-    if (!t->b_in_place) {
-        const Expr *number = add(d, mul(d, d->batch, t->panels), global);
-        return mul(d, number, t->k_max * width_of(t));
-    }
-    const Expr *base = add(d, num(d, c->b.base), mul(d, global, width_of(t)));
-    for (uint32_t i = 0; i < c->list[AXIS_BATCH].count; i++) {
-        uint32_t axis = c->list[AXIS_BATCH].at[i];
-        base = add(d, base, mul(d, d->place[axis], c->b.step[axis]));
-    }
-    return base;
-}
-
-static void row_tiles(Direct *d, const Expr *panel, uint32_t vectors, int64_t cols,
-                      Block *b) {
-    Arena *a = d->arena;
-    const Tile *t = d->t;
-    int64_t width = (int64_t)vectors * t->lanes;
-    Panel p = {.rows = t->rows, .vectors = vectors, .cols = cols};
-    p.b_base = block_let(b, "b_base", panel_base(d, panel));
-    const Var *r = var_index(a, "row");
-    Block body = block_new(a), rest = block_new(a);
-    p.row = expr_var(a, r);
-    p.sums = sum_place(d, panel, p.row, width);
-    register_tile(d, &p, &body);
-    int64_t tail = t->uniform && !has_row_tables(d) ? t->rows_max % t->rows : 0;
-    const Expr *end = d->row_count;
-    if (tail) end = op2(d, OP_sub, end, num(d, t->rows - 1));
-    block_for(b, r, num(d, 0), end, t->rows, 1, block_end(&body));
-    if (!tail) return;
-    /* Rows of A after the last do not exist: a lower tile takes what is left. */
-    Panel low = p;
-    low.rows = (uint32_t)tail;
-    low.row = block_let(&rest, "row", op2(d, OP_sub, d->row_count, num(d, tail)));
-    low.sums = sum_place(d, panel, low.row, width);
-    register_tile(d, &low, &rest);
-    const Expr *odd = op2(d, OP_mod, d->row_count, num(d, t->rows));
-    block_if(b, op2(d, OP_ne, odd, num(d, 0)), block_end(&rest), NULL);
-}
-
-static void all_panels(Direct *d, Block *b) {
-    Arena *a = d->arena;
-    const Tile *t = d->t;
-    int64_t cols = count_of(d->c, AXIS_COL), width = width_of(t);
-    bool last_differs = t->tail_vectors || (t->b_in_place && cols % t->lanes);
-    const Var *var = var_index(a, "panel");
-    const Expr *left = op2(d, OP_sub, num(d, t->panels - last_differs), d->panel0);
-    const Expr *end = op2(d, OP_min, num(d, t->task_panels), left);
-    if (t->panels > last_differs) {
-        Block body = block_new(a);
-        row_tiles(d, expr_var(a, var), t->vectors, width, &body);
-        block_for(b, var, num(d, 0), end, 1, 1, block_end(&body));
-    }
-    if (!last_differs) return;
-    Block body = block_new(a);
-    const Expr *last = block_let(&body, "last", left);
-    uint32_t vectors = t->tail_vectors ? t->tail_vectors : t->vectors;
-    row_tiles(d, last, vectors, cols - (t->panels - 1) * width, &body);
-    block_if(b, op2(d, OP_lt, left, num(d, t->task_panels)), block_end(&body), NULL);
-}
-
-/* Blocks of the reduce loops outside of the panels. */
-static void outer_loops(Direct *d, uint32_t l, Block *b) {
-    if (l == d->t->loops) {
-        all_panels(d, b);
-        return;
-    }
-    loop_range(d, b, l);
-    int64_t block = d->t->loop[l].block;
-    if (!block) {
-        outer_loops(d, l + 1, b);
-        return;
-    }
-    const Var *var = var_index(d->arena, "block");
-    const Expr *low = d->low[l], *high = d->high[l], *at = expr_var(d->arena, var);
-    Block body = block_new(d->arena);
-    if (block < 0) {
-        d->at[l] = at;
-    } else {
-        d->low[l] = at;
-        d->high[l] =
-            block_let(&body, "high", op2(d, OP_min, high, add(d, at, num(d, block))));
-    }
-    outer_loops(d, l + 1, &body);
-    d->at[l] = NULL;
-    block_for(b, var, low, high, block < 0 ? 1 : block, 1, block_end(&body));
-}
-
-/* Epilogue */
-
-typedef const Expr *SumLoad(Direct *d, const Expr *at, uint32_t lanes,
-                            const Expr *active);
 
 static const Expr *load_tile(Direct *d, const Expr *at, uint32_t lanes,
                              const Expr *active) {
@@ -593,42 +507,32 @@ static void result_axes(Direct *d, const Index *row, const Index *col,
 }
 
 /* `lanes` results of row `row` (of the task) from column `col` on. */
-static void store_lanes(Direct *d, Buffer *const *results, const Expr *row,
-                        const Expr *col, const Expr *sums, uint32_t lanes,
-                        const Expr *active, SumLoad *load, Block *b) {
+static void store_lanes(Direct *d, const Expr *row, const Expr *col, const Expr *sums,
+                        uint32_t lanes, const Expr *active, Block *b) {
     emit_open(d->e, b);
     const Index *axis[MAX_AXES];
     const Index *r = index_axis(d->e, add(d, d->row0, row), d->t->rows_max);
     const Index *c = index_axis(d->e, col, count_of(d->c, AXIS_COL));
     if (lanes > 1 || active) emit_vector(d->e, c, lanes, active);
     result_axes(d, r, c, axis);
-    emit_bind(d->e, d->c->node, block_let(b, "sum", load(d, sums, lanes, active)));
-    contract_store(d->c, d->e, results, axis);
+    emit_bind(d->e, d->c->node, block_let(b, "sum", d->load(d, sums, lanes, active)));
+    contract_store(d->c, d->e, d->results, axis);
     emit_close(d->e);
 }
 
 /* The columns after the last full vector: masked where masks are cheap. */
-static void store_tail(Direct *d, Buffer *const *results, const Expr *row,
-                       const Expr *sums, int64_t col, int64_t left, SumLoad *load,
-                       Block *b) {
+static void store_tail(Direct *d, const Expr *row, const Expr *col, const Expr *sums,
+                       int64_t left, Block *b) {
     const Tile *t = d->t;
     if (t->lanes == 16 && left > 1) {
-        store_lanes(d, results, row, num(d, col), sums, t->lanes, num(d, left), load, b);
+        store_lanes(d, row, col, sums, t->lanes, num(d, left), b);
         return;
     }
+    int64_t done = 0;
     for (uint32_t lanes = t->lanes / 2; lanes; lanes /= 2)
-        for (; left >= lanes;
-             left -= lanes, col += lanes, sums = add(d, sums, num(d, lanes)))
-            store_lanes(d, results, row, num(d, col), sums, lanes, NULL, load, b);
-}
-
-/* Column `col` counts from panel `d->panel0`; panels are `width` wide but for the last. */
-static const Expr *sum_of(Direct *d, const Expr *row, const Expr *col) {
-    const Tile *t = d->t;
-    int64_t width = width_of(t);
-    const Expr *panel = op2(d, OP_div, col, num(d, width));
-    const Expr *inside = op2(d, OP_mod, col, num(d, width));
-    return add(d, sum_place(d, panel, row, width), inside);
+        for (; left - done >= lanes; done += lanes)
+            store_lanes(d, row, add(d, col, num(d, done)), add(d, sums, num(d, done)),
+                        lanes, NULL, b);
 }
 
 static bool rows_may_miss(const Direct *d) {
@@ -657,47 +561,159 @@ static const Expr *row_exists(Direct *d, const Expr *row, Block *b) {
     return all;
 }
 
-static void epilogue(Direct *d, SumLoad *load, Block *b) {
+/* Results of rows [low, high) of the task in a panel with `cols` columns, whose sums of row 0
+ * are at `sums`. */
+static void panel_results(Direct *d, Panel *p, const Expr *low, const Expr *high,
+                          const Expr *sums, Block *b) {
     Arena *a = d->arena;
     const Tile *t = d->t;
-    Buffer **results = draft_results(&d->k);
-    int64_t cols = count_of(d->c, AXIS_COL), width = width_of(t);
-    /* Columns in panels of full width, and those of the narrower one, in full vectors. */
-    int64_t wide = t->tail_vectors ? (int64_t)(t->panels - 1) * width : cols;
+    int64_t width = (int64_t)p->vectors * t->lanes, full = p->cols / t->lanes * t->lanes;
     const Var *r = var_index(a, "row"), *v = var_index(a, "col");
     const Expr *row = expr_var(a, r), *col = expr_var(a, v);
     Block body = block_new(a), inner = block_new(a);
-    const Expr *col0 = block_let(&body, "col0", mul(d, d->panel0, width));
-    int64_t chunk = t->task_panels * width;
-    int64_t full = (wide < cols ? wide : cols) / t->lanes * t->lanes;
-    const Expr *end = op2(d, OP_min, num(d, chunk), op2(d, OP_sub, num(d, full), col0));
-    store_lanes(d, results, row, add(d, col0, col), sum_of(d, row, col), t->lanes, NULL,
-                load, &inner);
-    if (full) block_for(&body, v, num(d, 0), end, t->lanes, 1, block_end(&inner));
-    if (full < cols) {
-        Block last = block_new(a);
-        int64_t narrow = t->tail_vectors ? (int64_t)t->tail_vectors * t->lanes : width;
-        int64_t panel = t->panels - 1, first = panel * width;
-        const Expr *at = op2(d, OP_sub, num(d, panel), d->panel0);
-        const Expr *sums = sum_place(d, at, row, narrow);
-        for (int64_t c = full; c < cols; c += t->lanes) {
-            const Expr *here = add(d, sums, num(d, c - first));
-            if (c + t->lanes <= cols)
-                store_lanes(d, results, row, num(d, c), here, t->lanes, NULL, load,
-                            &last);
-            else
-                store_tail(d, results, row, here, c, cols - c, load, &last);
-        }
-        block_if(&body, op2(d, OP_lt, at, num(d, t->task_panels)), block_end(&last),
-                 NULL);
-    }
+    const Expr *first =
+        block_let(b, "col0", mul(d, add(d, d->panel0, p->panel), width_of(t)));
+    const Expr *of_row = block_let(&body, "of_row", add(d, sums, mul(d, row, width)));
+    store_lanes(d, row, add(d, first, col), add(d, of_row, col), t->lanes, NULL, &inner);
+    if (full)
+        block_for(&body, v, num(d, 0), num(d, full), t->lanes, 1, block_end(&inner));
+    if (full < p->cols)
+        store_tail(d, row, add(d, first, num(d, full)), add(d, of_row, num(d, full)),
+                   p->cols - full, &body);
     const Stmt *rows = block_end(&body);
     if (rows_may_miss(d)) {
         Block some = block_new(a);
         block_if(&some, row_exists(d, row, &some), rows, NULL);
         rows = block_end(&some);
     }
-    block_for(b, r, num(d, 0), d->row_count, 1, 1, rows);
+    block_for(b, r, low, high, 1, 1, rows);
+}
+
+/* Calls `visit` in a loop over the full panels of the task, and for the one that differs. */
+static void each_panel(Direct *d, void (*visit)(Direct *, Panel *, Block *), Block *b) {
+    Arena *a = d->arena;
+    const Tile *t = d->t;
+    int64_t cols = count_of(d->c, AXIS_COL), width = width_of(t);
+    bool last_differs = cols % width;
+    const Var *var = var_index(a, "panel");
+    const Expr *left = op2(d, OP_sub, num(d, t->panels - last_differs), d->panel0);
+    const Expr *end = op2(d, OP_min, num(d, t->task_panels), left);
+    if (t->panels > last_differs) {
+        Block body = block_new(a);
+        Panel p = {.vectors = t->vectors, .cols = width, .panel = expr_var(a, var)};
+        visit(d, &p, &body);
+        block_for(b, var, num(d, 0), end, 1, 1, block_end(&body));
+    }
+    if (!last_differs) return;
+    Block body = block_new(a);
+    Panel p = {.panel = block_let(&body, "last", left)};
+    p.vectors = t->tail_vectors ? t->tail_vectors : t->vectors;
+    p.cols = cols - (t->panels - 1) * width;
+    visit(d, &p, &body);
+    block_if(b, op2(d, OP_lt, left, num(d, t->task_panels)), block_end(&body), NULL);
+}
+
+static void later_results(Direct *d, Panel *p, Block *b) {
+    const Expr *sums = block_let(b, "sums", sum_place(d, p->panel, num(d, 0), 0));
+    panel_results(d, p, num(d, 0), d->row_count, sums, b);
+}
+
+/* Results of the whole task from its sums. */
+static void epilogue(Direct *d, Block *b) {
+    each_panel(d, later_results, b);
+}
+
+/* Panels and row tiles */
+
+/* Where k = 0 of a panel of the task is. */
+static const Expr *panel_base(Direct *d, const Expr *panel) {
+    const Tile *t = d->t;
+    const Contract *c = d->c;
+    const Expr *global = add(d, d->panel0, panel);
+    if (!t->b_in_place) {
+        const Expr *number = add(d, mul(d, d->batch, t->panels), global);
+        return mul(d, number, t->k_max * width_of(t));
+    }
+    const Expr *base = add(d, num(d, c->b.base), mul(d, global, width_of(t)));
+    for (uint32_t i = 0; i < c->list[AXIS_BATCH].count; i++) {
+        uint32_t axis = c->list[AXIS_BATCH].at[i];
+        base = add(d, base, mul(d, d->place[axis], c->b.step[axis]));
+    }
+    return base;
+}
+
+/* A row tile, and its results once the sums are complete. */
+static void finish_tile(Direct *d, Panel *p, const Expr *high, Block *b) {
+    p->sums = num(d, 0);
+    const Expr *row0 = sum_place(d, p->panel, num(d, 0), 0);
+    int64_t width = (int64_t)p->vectors * d->t->lanes;
+    if (d->at_once && !d->last)
+        row0 = mul(d, p->row, -width); /* all tiles use the same sums */
+    else
+        p->sums = add(d, row0, mul(d, p->row, width));
+    register_tile(d, p, b);
+    if (!d->at_once) return;
+    Block results = block_new(d->arena);
+    Block *to = d->last ? &results : b;
+    panel_results(d, p, p->row, high, block_let(to, "sums", row0), to);
+    if (d->last) block_if(b, d->last, block_end(&results), NULL);
+}
+
+static void row_tiles(Direct *d, Panel *p, Block *b) {
+    Arena *a = d->arena;
+    const Tile *t = d->t;
+    p->rows = t->rows;
+    p->b_base = block_let(b, "b_base", panel_base(d, p->panel));
+    const Var *r = var_index(a, "row");
+    Block body = block_new(a), rest = block_new(a);
+    int64_t tail = t->uniform && !has_row_tables(d) ? t->rows_max % t->rows : 0;
+    Panel tile = *p, low = *p;
+    tile.row = expr_var(a, r);
+    const Expr *high = add(d, tile.row, num(d, t->rows));
+    if (!tail) high = op2(d, OP_min, high, d->row_count);
+    finish_tile(d, &tile, high, &body);
+    const Expr *end = d->row_count;
+    if (tail) end = op2(d, OP_sub, end, num(d, t->rows - 1));
+    block_for(b, r, num(d, 0), end, t->rows, 1, block_end(&body));
+    if (!tail) return;
+    /* Rows of A after the last do not exist: a lower tile takes what is left. */
+    low.rows = (uint32_t)tail;
+    low.row = block_let(&rest, "row", op2(d, OP_sub, d->row_count, num(d, tail)));
+    finish_tile(d, &low, d->row_count, &rest);
+    const Expr *odd = op2(d, OP_mod, d->row_count, num(d, t->rows));
+    block_if(b, op2(d, OP_ne, odd, num(d, 0)), block_end(&rest), NULL);
+}
+
+/* Blocks of the reduce loops outside of the panels. */
+static void outer_loops(Direct *d, uint32_t l, Block *b) {
+    if (l == d->t->loops) {
+        each_panel(d, row_tiles, b);
+        return;
+    }
+    loop_range(d, b, l);
+    int64_t block = d->t->loop[l].block;
+    if (!block) {
+        outer_loops(d, l + 1, b);
+        return;
+    }
+    const Var *var = var_index(d->arena, "block");
+    const Expr *low = d->low[l], *high = d->high[l], *at = expr_var(d->arena, var);
+    Block body = block_new(d->arena);
+    if (block < 0) {
+        d->at[l] = at;
+    } else {
+        d->low[l] = at;
+        d->high[l] =
+            block_let(&body, "high", op2(d, OP_min, high, add(d, at, num(d, block))));
+    }
+    const Expr *before = d->last;
+    const Expr *end = add(d, at, num(d, block < 0 ? 1 : block));
+    const Expr *last = op2(d, OP_ge, end, high);
+    d->last = before ? op2(d, OP_and, before, last) : last;
+    outer_loops(d, l + 1, &body);
+    d->last = before;
+    d->at[l] = NULL;
+    block_for(b, var, low, high, block < 0 ? 1 : block, 1, block_end(&body));
 }
 
 /* Packing of B */
@@ -845,7 +861,9 @@ static void join_kernel(Draft *draft, const Contract *c, const Tile *t, uint32_t
     d.tile = draft_buffer(&d.k, OPERAND_TEMP, parts, ELEM_f32, false);
     Block body = block_new(d.arena);
     open_task(&d, &body, false);
-    epilogue(&d, load_parts, &body);
+    d.load = load_parts;
+    d.results = draft_results(&d.k);
+    epilogue(&d, &body);
     draft_end(&d.k, task_count(&d, false), &body);
 }
 
@@ -859,6 +877,18 @@ static void clear_tile(Direct *d, Block *b) {
     block_for(b, i, num(d, 0), num(d, tile_size(d->t)), d->t->lanes, 4, block_end(&body));
 }
 
+/* Whether there may be no block of an outer loop, and then no tile. */
+static bool may_be_empty(const Direct *d) {
+    for (uint32_t l = 0; l < d->t->loops; l++) {
+        const ReduceLoop *loop = &d->t->loop[l];
+        if (!loop->block || loop->edge < 0) continue;
+        const EdgeWalk *w = &d->t->edge[loop->edge];
+        for (int64_t i = 0; i < w->entries; i++)
+            if (!w->count[i]) return true;
+    }
+    return false;
+}
+
 static void main_kernel(Draft *draft, const Contract *c, const Tile *t, uint32_t packed,
                         uint32_t parts) {
     Arena *a = draft->arena;
@@ -868,7 +898,12 @@ static void main_kernel(Draft *draft, const Contract *c, const Tile *t, uint32_t
     d.a = draft_buffer(&d.k, OPERAND_PARAM, c->a.value, ELEM_f32, false);
     d.b = t->b_in_place ? draft_buffer(&d.k, OPERAND_PARAM, c->b.value, ELEM_f32, false)
                         : draft_buffer(&d.k, OPERAND_TEMP, packed, ELEM_f32, false);
-    d.tile = buffer_local(a, "sums", ELEM_f32, tile_size(t));
+    d.load = load_tile;
+    d.at_once = t->splits == 1 && !may_be_empty(&d);
+    bool one_tile = d.at_once && !has_outer(&d);
+    int64_t sums = one_tile ? t->rows * width_of(t) : tile_size(t);
+    d.tile = buffer_local(a, "sums", ELEM_f32, sums);
+    if (t->splits == 1) d.results = draft_results(&d.k);
     int64_t run = t->loop[t->loops - 1].extent;
     d.zeros = buffer_table(a, "zeros", ELEM_f32, arena_array(a, float, run), run);
     Block body = block_new(a);
@@ -880,8 +915,8 @@ static void main_kernel(Draft *draft, const Contract *c, const Tile *t, uint32_t
     outer_loops(&d, 0, &body);
     if (t->splits > 1)
         store_part(&d, draft_buffer(&d.k, OPERAND_TEMP, parts, ELEM_f32, true), &body);
-    else
-        epilogue(&d, load_tile, &body);
+    else if (!d.at_once)
+        epilogue(&d, &body);
     draft_end(&d.k, task_count(&d, true), &body);
 }
 
