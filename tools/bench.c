@@ -108,17 +108,19 @@ static Status measure(Session *s, const Callable *callable, const Ports *ports,
 static Status profile(Session *s, const Callable *callable, const Ports *ports,
                       uint32_t calls) {
     tn_parallel inner = s->parallel;
-    Profile *profile = profile_new(&s->arena, s->pool ? &inner : NULL);
+    Profile *profile = profile_new(&s->arena, s->pool ? &inner : NULL, callable->plan);
     Status status = STATUS_OK;
     s->parallel = profile_parallel(profile);
     s->timed = true;
-    for (uint32_t i = 0; i < calls && status == STATUS_OK; i++)
+    for (uint32_t i = 0; i < calls && status == STATUS_OK; i++) {
+        profile_begin(profile);
         status = session_call(s, callable, (const void *const *)ports->in,
                               (void *const *)ports->out, callable->plan->n_max);
+        profile_end(profile);
+    }
     s->timed = false;
     s->parallel = inner;
-    if (status == STATUS_OK)
-        profile_print(profile, s->jit, callable->plan, callable->plan->n_max, calls);
+    if (status == STATUS_OK) profile_print(profile, s->program->module, calls);
     return status;
 }
 
@@ -200,7 +202,7 @@ static Status case_body(Session *s) {
         status = measure(s, &callable, &ports, &timing);
         if (status == STATUS_OK) {
             json_t *row = bench_row(bench->name, session_threads(s), &timing,
-                                    plan_effort(callable.plan, callable.plan->n_max));
+                                    plan_effort(s->program->module, callable.plan));
             json_object_set_new(row, "work_mb",
                                 json_real(1e-6 * (double)callable.plan->work_bytes));
             print_row(s->options, bench, row);

@@ -16,11 +16,13 @@ typedef struct Timing {
 double timing_min(const Timing *timing);
 double timing_median(const Timing *timing);
 
-/* Executed in one call, by the kernels' own figures; `n`: the run-time dimension. */
+/* effort.c: arithmetic, and bytes that have to be moved, with the run-time dimension at its
+ * maximum. */
 typedef struct Effort {
     double flop, bytes;
 } Effort;
-Effort plan_effort(const Plan *plan, int64_t n);
+Effort step_effort(const Module *module, const PlanStep *step); /* of its whole group */
+Effort plan_effort(const Module *module, const Plan *plan);
 
 /* One result: peer case threads min_s median_s calls peak_mb first_s gflops gbs work_mb. */
 json_t *bench_row(const char *name, int threads, const Timing *timing, Effort effort);
@@ -28,12 +30,10 @@ long peak_megabytes(void);
 
 /* profile.c: a parallel-for that times each launch of another one. */
 typedef struct Profile Profile;
-Profile *profile_new(Arena *arena,
-                     const tn_parallel *inner); /* NULL inner: this thread */
-tn_parallel profile_parallel(Profile *profile);
-void profile_clear(Profile *profile);
-/* A table of kernels by time, of `calls` calls. */
-void profile_print(const Profile *profile, const Jit *jit, const Plan *plan, int64_t n,
-                   uint32_t calls);
+Profile *profile_new(Arena *arena, const tn_parallel *inner, const Plan *plan);
+tn_parallel profile_parallel(Profile *profile); /* inner NULL: this thread */
+void profile_begin(Profile *profile);           /* around each call */
+void profile_end(Profile *profile);
+void profile_print(const Profile *profile, const Module *module, uint32_t calls);
 
 #endif

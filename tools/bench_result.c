@@ -24,26 +24,6 @@ double timing_median(const Timing *timing) {
     return timing->calls % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
-static Effort steps_effort(const PlanStep *step, uint32_t steps) {
-    Effort all = {0};
-    for (uint32_t i = 0; i < steps; i++) {
-        Effort inside = steps_effort(step[i].step, step[i].steps);
-        double times = step[i].kind == STEP_REPEAT ? (double)step[i].count : 1;
-        all.flop += times * inside.flop;
-        all.bytes += times * inside.bytes;
-        if (step[i].kind != STEP_LAUNCH) continue;
-        all.flop += step[i].kernel->flop;
-        all.bytes += step[i].kernel->bytes;
-    }
-    return all;
-}
-
-Effort plan_effort(const Plan *plan, int64_t n) {
-    Effort effort = steps_effort(plan->step, plan->steps);
-    double scale = plan->has_n ? (double)n : 1;
-    return (Effort){scale * effort.flop, scale * effort.bytes};
-}
-
 long peak_megabytes(void) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);

@@ -1,75 +1,110 @@
-/* Time by kernel.  An entry launches through its parallel-for, so that is where the clock
- * stands; a kernel is known by its function. */
+/*
+ * Time by kernel.  An entry launches through its parallel-for, so that is where the clock
+ * stands; kernels of one task, and copies, it runs by itself: they have the time between.
+ */
 #include "tools/bench.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_KERNELS 1024
+/* A step of the plan each time it runs. */
+typedef struct Beat {
+    uint32_t line;
+    bool alone; /* not through the parallel-for */
+} Beat;
 
 typedef struct Line {
-    tn_task *task;
+    const PlanStep *step;
     double seconds;
-    int64_t launches;
-    const PlanStep *step; /* first one that runs it; NULL: unknown */
-    uint32_t steps;
-    Effort effort; /* of all launches in one call */
+    int64_t runs;  /* in one call */
+    Effort effort; /* of its group, on the line of the group's costliest kernel */
 } Line;
 
+typedef struct Stretch {
+    double begin, end;
+} Stretch;
+
 struct Profile {
+    Arena *arena;
     const tn_parallel *inner;
-    uint32_t count;
-    Line line[MAX_KERNELS];
+    VEC(Beat) beats;
+    VEC(Line) lines;
+    VEC(Stretch) runs; /* of the call under way */
+    double begin;
 };
 
-static Line *line_of(Profile *profile, tn_task *task) {
-    for (uint32_t i = 0; i < profile->count; i++)
-        if (profile->line[i].task == task) return &profile->line[i];
-    if (profile->count == MAX_KERNELS) return &profile->line[MAX_KERNELS - 1];
-    profile->line[profile->count] = (Line){.task = task};
-    return &profile->line[profile->count++];
+static uint32_t line_of(Profile *p, const PlanStep *step) {
+    for (uint32_t i = 0; i < p->lines.count; i++)
+        if (p->lines.at[i].step == step) return i;
+    vec_push(p->arena, &p->lines, (Line){.step = step});
+    return p->lines.count - 1;
+}
+
+/* A task count that depends on n is taken as more than one. */
+static bool runs_alone(const PlanStep *step) {
+    const Expr *tasks = step->kind == STEP_LAUNCH ? step->kernel->tasks : NULL;
+    return !tasks || (tasks->kind == EXPR_INT && tasks->i <= 1);
+}
+
+static void add_beats(Profile *p, const PlanStep *step, uint32_t steps) {
+    for (uint32_t i = 0; i < steps; i++) {
+        if (step[i].kind == STEP_REPEAT) {
+            for (int64_t k = 0; k < step[i].count; k++)
+                add_beats(p, step[i].step, step[i].steps);
+            continue;
+        }
+        uint32_t line = line_of(p, &step[i]);
+        p->lines.at[line].runs++;
+        vec_push(p->arena, &p->beats, (Beat){line, runs_alone(&step[i])});
+    }
 }
 
 static void run_timed(void *context, tn_task *task, const void *args, int64_t tasks) {
-    Profile *profile = context;
-    double start = seconds_now();
-    if (profile->inner)
-        profile->inner->run(profile->inner->context, task, args, tasks);
+    Profile *p = context;
+    double begin = seconds_now();
+    if (p->inner)
+        p->inner->run(p->inner->context, task, args, tasks);
     else
         task(args, 0, tasks);
-    Line *line = line_of(profile, task);
-    line->seconds += seconds_now() - start;
-    line->launches++;
+    vec_push(p->arena, &p->runs, (Stretch){begin, seconds_now()});
 }
 
-Profile *profile_new(Arena *arena, const tn_parallel *inner) {
-    Profile *profile = arena_new(arena, Profile);
-    profile->inner = inner;
-    return profile;
+Profile *profile_new(Arena *arena, const tn_parallel *inner, const Plan *plan) {
+    Profile *p = arena_new(arena, Profile);
+    p->arena = arena;
+    p->inner = inner;
+    add_beats(p, plan->step, plan->steps);
+    return p;
 }
 
 tn_parallel profile_parallel(Profile *profile) {
     return (tn_parallel){profile, run_timed};
 }
 
-void profile_clear(Profile *profile) {
-    profile->count = 0;
+void profile_begin(Profile *p) {
+    p->runs.count = 0;
+    p->begin = seconds_now();
 }
 
-static void attribute(Line *line, uint32_t lines, const Jit *jit, const PlanStep *step,
-                      uint32_t steps, int64_t n, double times) {
-    for (uint32_t i = 0; i < steps; i++) {
-        double inside = times * (step[i].kind == STEP_REPEAT ? (double)step[i].count : 1);
-        attribute(line, lines, jit, step[i].step, step[i].steps, n, inside);
-        if (step[i].kind != STEP_LAUNCH) continue;
-        tn_task *task = jit_kernel(jit, step[i].kernel->name);
-        for (uint32_t l = 0; l < lines; l++) {
-            if (line[l].task != task) continue;
-            if (!line[l].steps++) line[l].step = &step[i];
-            line[l].effort.flop += times * step[i].kernel->flop * (double)n;
-            line[l].effort.bytes += times * step[i].kernel->bytes * (double)n;
-        }
+/* What ran alone between two launches shares the time between them. */
+static void share(Profile *p, uint32_t first, uint32_t end, double seconds) {
+    for (uint32_t i = first; i < end; i++)
+        p->lines.at[p->beats.at[i].line].seconds += seconds / (end - first);
+}
+
+void profile_end(Profile *p) {
+    double now = seconds_now(), last = p->begin;
+    uint32_t run = 0, first = 0;
+    for (uint32_t i = 0; i < p->beats.count; i++) {
+        if (p->beats.at[i].alone) continue;
+        if (run == p->runs.count) return;
+        const Stretch *span = &p->runs.at[run++];
+        p->lines.at[p->beats.at[i].line].seconds += span->end - span->begin;
+        share(p, first, i, span->begin - last);
+        first = i + 1;
+        last = span->end;
     }
+    share(p, first, p->beats.count, now - last);
 }
 
 static int by_time(const void *a, const void *b) {
@@ -77,24 +112,40 @@ static int by_time(const void *a, const void *b) {
     return (x->seconds < y->seconds) - (x->seconds > y->seconds);
 }
 
-void profile_print(const Profile *profile, const Jit *jit, const Plan *plan, int64_t n,
-                   uint32_t calls) {
-    static Line line[MAX_KERNELS];
+static bool is_first_of_group(const Line *line, uint32_t at) {
+    for (uint32_t i = 0; i < at; i++)
+        if (line[i].step->label && line[at].step->label &&
+            !strcmp(line[i].step->label, line[at].step->label))
+            return false;
+    return true;
+}
+
+static void print_line(const Line *line, double all, uint32_t calls) {
+    const PlanStep *step = line->step;
+    double us = 1e6 * line->seconds / calls;
+    printf("%6.2f %10.1f %6lld", 100 * line->seconds / all, us, (long long)line->runs);
+    if (line->effort.flop > 0)
+        printf(" %9.1f %8.2f", line->effort.flop / us * 1e-3,
+               line->effort.bytes / us * 1e-3);
+    else
+        printf(" %9s %8s", "", "");
+    printf("  %s\n", step->kind == STEP_COPY ? step->label : step->kernel->name);
+}
+
+void profile_print(const Profile *p, const Module *module, uint32_t calls) {
     double all = 0;
-    memcpy(line, profile->line, profile->count * sizeof *line);
-    attribute(line, profile->count, jit, plan->step, plan->steps, plan->has_n ? n : 1, 1);
-    qsort(line, profile->count, sizeof *line, by_time);
-    for (uint32_t i = 0; i < profile->count; i++) all += line[i].seconds;
-    printf("%6s %9s %8s %9s %8s  %-24s %s\n", "%", "us", "launches", "GFLOP/s", "GB/s",
-           "kernel", "group");
-    for (uint32_t i = 0; i < profile->count; i++) {
-        const Line *l = &line[i];
-        double us = 1e6 * l->seconds / calls;
-        printf("%6.2f %9.1f %8lld %9.1f %8.2f  %-24s %s", 100 * l->seconds / all, us,
-               (long long)l->launches / calls, l->effort.flop / us * 1e-3,
-               l->effort.bytes / us * 1e-3, l->step ? l->step->kernel->name : "?",
-               l->step && l->step->label ? l->step->label : "");
-        printf(l->steps > 1 ? " (and %u more)\n" : "\n", l->steps - 1);
+    Line *line = p->lines.at;
+    uint32_t lines = p->lines.count;
+    for (uint32_t i = 0; i < lines; i++) all += line[i].seconds;
+    if (lines) qsort(line, lines, sizeof *line, by_time);
+    printf("%6s %10s %6s %9s %8s\n", "%", "us", "runs", "GFLOP/s", "GB/s");
+    for (uint32_t i = 0; i < lines; i++) {
+        if (line[i].step->kind == STEP_LAUNCH && is_first_of_group(line, i)) {
+            Effort effort = step_effort(module, line[i].step);
+            line[i].effort = (Effort){effort.flop * (double)line[i].runs,
+                                      effort.bytes * (double)line[i].runs};
+        }
+        print_line(&line[i], all, calls);
     }
-    printf("%6.2f %9.1f  in kernels, of a call\n", 100.0, 1e6 * all / calls);
+    printf("%6.2f %10.1f  a call, in kernels and copies\n", 100.0, 1e6 * all / calls);
 }
