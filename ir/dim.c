@@ -212,7 +212,7 @@ Dim dim_mul(Dims *dims, Dim a, Dim b) {
 /* a / b for monomials; false where b does not divide a. */
 static bool term_div(Dims *dims, const DimTerm *a, const DimTerm *b, DimTerm *out) {
     uint32_t atoms[MAX_DEGREE], n = 0, j = 0;
-    if (a->coefficient % b->coefficient) return false;
+    if (!b->coefficient || a->coefficient % b->coefficient) return false;
     for (uint32_t i = 0; i < a->count; i++) {
         if (j < b->count && a->atoms[i] == b->atoms[j])
             j++;

@@ -76,7 +76,7 @@ static void write(char *at, Elem elem, double value) {
 static void eval(Machine *m, const Expr *e, double *out);
 
 static bool eval_bool(Machine *m, const Expr *e) {
-    double value;
+    double value = 0;
     eval(m, e, &value);
     return value != 0;
 }
@@ -98,7 +98,7 @@ static int64_t index_op(Machine *m, const Expr *e) {
 }
 
 static int64_t eval_index(Machine *m, const Expr *e) {
-    double value;
+    double value = 0;
     switch ((int)e->kind) {
     case EXPR_INT: return e->i;
     case EXPR_VAR: return slot_of(m, e->var)->index;
@@ -124,7 +124,7 @@ static void eval_scalar(Machine *m, const Expr *e, double *out) {
 }
 
 static void eval_fma(Machine *m, const Expr *e, double *out) {
-    double y[LANES_MAX], z[LANES_MAX];
+    double y[LANES_MAX] = {0}, z[LANES_MAX] = {0};
     eval(m, e->arg[0], out);
     eval(m, e->arg[1], y);
     eval(m, e->arg[2], z);
@@ -135,7 +135,7 @@ static void eval_fma(Machine *m, const Expr *e, double *out) {
 
 /* Both sides are computed, as vector code does: loads on either must be in place. */
 static void eval_select(Machine *m, const Expr *e, double *out) {
-    double condition[LANES_MAX], y[LANES_MAX];
+    double condition[LANES_MAX] = {0}, y[LANES_MAX] = {0};
     eval(m, e->arg[0], condition);
     eval(m, e->arg[1], out);
     eval(m, e->arg[2], y);
@@ -162,14 +162,14 @@ static void eval_load(Machine *m, const Expr *e, double *out) {
 static void eval_gather(Machine *m, const Expr *e, double *out) {
     int64_t index = eval_index(m, e->arg[0]), size = elem_bytes(e->elem);
     const char *base = pointer_of(m, e->buffer);
-    double offset[LANES_MAX];
+    double offset[LANES_MAX] = {0};
     eval(m, e->arg[1], offset);
     for (uint32_t i = 0; i < e->lanes; i++)
         out[i] = read(base + (index + (int64_t)offset[i]) * size, e->elem);
 }
 
 static void eval_reduce(Machine *m, const Expr *e, double *out) {
-    double x[LANES_MAX];
+    double x[LANES_MAX] = {0};
     eval(m, e->arg[0], x);
     for (uint32_t left = e->arg[0]->lanes; left > 1;) {
         uint32_t half = (left + 1) / 2;
@@ -181,7 +181,7 @@ static void eval_reduce(Machine *m, const Expr *e, double *out) {
 }
 
 static void eval_bits(Machine *m, const Expr *e, double *out) {
-    double arg[5][LANES_MAX];
+    double arg[5][LANES_MAX] = {{0}};
     for (int i = 0; i < 5; i++) eval(m, e->arg[i], arg[i]);
     for (uint32_t i = 0; i < e->lanes; i++) {
         uint32_t counter[4], key[2] = {(uint32_t)(int32_t)arg[4][i], 0}, word[4];

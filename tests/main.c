@@ -1,10 +1,15 @@
-/* Runs every suite of suites.def, or those named on the command line. */
+/* Runs every suite of suites.def (or of another such table), or those named on the command
+ * line. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef SUITES
+#define SUITES "tests/suites.def"
+#endif
+
 #define SUITE(name) Suite *suite_##name(void);
-#include "tests/suites.def"
+#include SUITES
 #undef SUITE
 
 static const struct {
@@ -12,7 +17,7 @@ static const struct {
     Suite *(*make)(void);
 } suites[] = {
 #define SUITE(name) {#name, suite_##name},
-#include "tests/suites.def"
+#include SUITES
 #undef SUITE
 };
 
