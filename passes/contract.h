@@ -150,6 +150,8 @@ void lower_contract(Arena *arena, const Target *target, const Func *group, Lower
 
 /* One element at a time, for any maps and element types. */
 void lower_contract_plain(Draft *draft, const Contract *c);
+/* Convolutions with fewer channels out than lanes; false where it is none. */
+bool lower_contract_planes(Draft *draft, const Contract *c);
 /* Register tiles over packed panels of B; A is read in place. */
 void lower_contract_direct(Draft *draft, const Contract *c, const Tile *tile);
 

@@ -155,6 +155,7 @@ static void lower_alone(Draft *draft, Val node) {
     Contract c;
     Tile tile;
     contract_shape(draft->group, node, &c);
+    if (lower_contract_planes(draft, &c)) return;
     if (contract_tile(&c, draft->target, draft->arena, &tile))
         lower_contract_direct(draft, &c, &tile);
     else
