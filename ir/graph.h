@@ -176,6 +176,8 @@ uint64_t attr_hash(const Attr *a);
 
 /* users.c: for each value the number of uses, results of the function included. */
 uint32_t *graph_use_counts(const Func *func, Arena *scratch);
+/* Whether `v` is `on` or is computed from it. */
+bool graph_depends(const Func *func, Val v, Val on, Arena *scratch);
 
 /* rewrite.c: a fresh function with the ports of `old` and no other nodes; and the map a
  * pass fills while it re-emits nodes, NO_VAL where nothing was written yet. */

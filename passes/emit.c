@@ -201,7 +201,13 @@ const Expr *emit_value(Emitter *e, Val v, const Index *const *at) {
 }
 
 void emit_store(Emitter *e, Val v, const Buffer *buffer, const Index *const *at) {
+    emit_store_from(e, v, buffer, NULL, at);
+}
+
+void emit_store_from(Emitter *e, Val v, const Buffer *buffer, const Index *base,
+                     const Index *const *at) {
     const Index *linear = index_ravel(e, graph_type(e->func, v), at);
+    if (base) linear = index_add(e, linear, base);
     const Expr *value = emit_value(e, v, at);
     const Counter *c = index_vector_counter(linear);
     Block *block = e->scope[emit_level(e)].block;

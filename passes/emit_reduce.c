@@ -33,7 +33,7 @@ static bool is_plain(Op op) {
     return op == OP_sum || op == OP_reduce_max || op == OP_reduce_min || op == OP_argmax;
 }
 
-static Op join_of(Op op) {
+Op emit_reduction_join(Op op) {
     if (op == OP_reduce_max || op == OP_argmax) return OP_max;
     return op == OP_reduce_min ? OP_min : OP_add;
 }
@@ -211,7 +211,8 @@ static void join(Reduction *r, Joined *sum, uint32_t i, const Expr *value,
     Op op = graph_node(r->e->func, r->v[i])->op;
     if (op != OP_argmax) {
         sum->value[i] =
-            sum->value[i] ? expr_scalar(a, join_of(op), sum->value[i], value) : value;
+            sum->value[i] ? expr_scalar(a, emit_reduction_join(op), sum->value[i], value)
+                          : value;
         return;
     }
     if (!sum->value[i]) {
@@ -282,7 +283,8 @@ static Sums start_sums(Reduction *r, uint32_t lanes) {
         Elem elem = operand_elem(r, i);
         const char *name = arena_print(a, "s%u", r->v[i]);
         sums.value[i] = block_mutable(
-            block, name, expr_num(a, elem, lanes, neutral(join_of(op), elem)));
+            block, name,
+            expr_num(a, elem, lanes, neutral(emit_reduction_join(op), elem)));
         if (op == OP_argmax)
             sums.place[i] = block_mutable(block, arena_print(a, "p%u", r->v[i]),
                                           expr_num(a, ELEM_i32, lanes, 0));
@@ -369,7 +371,7 @@ static void join_lanes(Reduction *r, const Sums *sums, uint32_t stretches,
             Op op = graph_node(r->e->func, r->v[i])->op;
             const Expr *value = part.value[i], *place = part.place[i];
             if (r->vectors && value->lanes > 1) {
-                value = expr_reduce(a, join_of(op), part.value[i]);
+                value = expr_reduce(a, emit_reduction_join(op), part.value[i]);
                 if (place) {
                     const Expr *none = expr_num(a, ELEM_i32, place->lanes, INT32_MAX);
                     const Expr *here = expr_scalar(a, OP_eq, part.value[i], value);
@@ -405,7 +407,7 @@ static void make_loops(Reduction *r, uint32_t rank, Joined *total) {
     if (outside > 1 && is_contiguous(r)) e->row_in_vector = true;
     if (r->domain.axes) {
         Dim extent = r->domain.axis[r->domain.axes - 1].extent;
-        bool wide = dim_is_const(extent) && extent >= 8 * e->lanes;
+        bool wide = (dim_is_const(extent) && extent >= 8 * e->lanes) || clip_of(r);
         if (r->vectors) widest = wide ? 4 * e->lanes : e->lanes;
         const Home *clip = r->domain.axes == 1 ? clip_of(r) : NULL;
         stretches = clip ? domain_stretches(e, clip->begin, clip->end, widest, stretch)
@@ -420,16 +422,6 @@ static void make_loops(Reduction *r, uint32_t rank, Joined *total) {
 }
 
 /* ---- reductions that share a loop ---- */
-
-static bool depends(const Func *func, Val v, Val on, bool *seen) {
-    if (v == on) return true;
-    if (v < on || seen[v]) return false;
-    seen[v] = true;
-    const Node *node = graph_node(func, v);
-    for (uint32_t i = 0; i < node->args; i++)
-        if (depends(func, node->arg[i], on, seen)) return true;
-    return false;
-}
 
 static bool same_elements(const Emitter *e, Val u, Val v) {
     const Node *x = graph_node(e->func, u), *y = graph_node(e->func, v);
@@ -450,14 +442,24 @@ static void find_siblings(Reduction *r, Arena *arena) {
             u != r->v[0] && op_info[graph_node(func, u)->op].class == CLASS_REDUCE &&
             same_elements(r->e, u, r->v[0]) && !emit_recall(r->e, u, r->at, &level);
         for (uint32_t i = 0; i < r->count && free; i++) {
-            Val low = u < r->v[i] ? u : r->v[i], high = u < r->v[i] ? r->v[i] : u;
-            free = !depends(func, high, low, arena_array(arena, bool, func->nodes.count));
+            free = !graph_depends(func, u, r->v[i], arena) &&
+                   !graph_depends(func, r->v[i], u, arena);
         }
         if (free) r->v[r->count++] = u;
     }
 }
 
 /* ---- the reduction ---- */
+
+static uint32_t domain_id(Val v) {
+    return (v + 1) * MAX_AXES;
+}
+
+Domain emit_reduction_domain(Emitter *e, Val v) {
+    Reduction r = {.e = e};
+    own_dims(&r, graph_node(e->func, v));
+    return domain_new(e, domain_id(v), r.own_rank, r.own);
+}
 
 const Expr *emit_reduction(Emitter *e, Val v, const Index *const *at, uint32_t *level) {
     const Node *node = graph_node(e->func, v);
@@ -469,7 +471,7 @@ const Expr *emit_reduction(Emitter *e, Val v, const Index *const *at, uint32_t *
     if (e->bound_level > r.level) r.level = e->bound_level;
     if (e->hook) r.level = emit_level(e);
     own_dims(&r, node);
-    r.domain = domain_new(e, (v + 1) * MAX_AXES, r.own_rank, r.own);
+    r.domain = domain_new(e, domain_id(v), r.own_rank, r.own);
     if (is_plain(node->op)) find_siblings(&r, e->arena);
     if (is_short(&r, &count) && !e->home[v].begin &&
         (outer_lanes(&r, node->type.rank) > 1 || count <= 4))

@@ -149,11 +149,17 @@ const Expr *emit_keep(Emitter *e, Val v, const Index *const *at, uint32_t level,
                       const Expr *value);
 const Expr *emit_at(Emitter *e, Val v, const Index *const *at, uint32_t *level);
 const Expr *emit_load(Emitter *e, const Buffer *buffer, const Index *linear);
+/* emit_store to an array that begins at `base`; NULL: 0. */
+void emit_store_from(Emitter *e, Val v, const Buffer *buffer, const Index *base,
+                     const Index *const *at);
 /* What is known of v at `at` already; NULL. */
 const Expr *emit_recall(Emitter *e, Val v, const Index *const *at, uint32_t *level);
 /* emit_move.c: moves and index ops. emit_reduce.c: reductions, contractions, folds. */
 const Expr *emit_move(Emitter *e, Val v, const Index *const *at, uint32_t *level);
 const Expr *emit_reduction(Emitter *e, Val v, const Index *const *at, uint32_t *level);
+/* The loops of reduction v. */
+Domain emit_reduction_domain(Emitter *e, Val v);
+Op emit_reduction_join(Op op);
 const Index *emit_position(Emitter *e, Val index, const Index *const *at, Dim dim,
                            uint32_t *level);
 

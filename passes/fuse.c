@@ -317,21 +317,10 @@ static bool closes_cycle(Fuse *f, Val v, uint32_t g) {
     return false;
 }
 
-static bool needs(const Fuse *f, Val v, Val on, bool *seen) {
-    if (v == on) return true;
-    if (v < on || seen[v]) return false;
-    seen[v] = true;
-    const Node *node = node_of(f, v);
-    for (uint32_t i = 0; i < node->args; i++)
-        if (needs(f, node->arg[i], on, seen)) return true;
-    return false;
-}
-
 /* All that the group stores comes after `v`. */
 static bool all_need(const Fuse *f, const Group *group, Val v) {
     for (uint32_t i = 0; i < group->results.count; i++)
-        if (!needs(f, group->results.at[i], v,
-                   arena_array(f->scratch, bool, f->func->nodes.count)))
+        if (!graph_depends(f->func, group->results.at[i], v, f->scratch))
             return false;
     return true;
 }

@@ -9,35 +9,33 @@
  * Not done: choosing what is in a group; places in memory.
  */
 #include "passes/nest.h"
+#include "passes/schedule.h"
 
-static void lower_nest(Draft *draft) {
+void lower_nest(Draft *draft, const Partial *joined) {
     const Func *group = draft->group;
     NestResult *result = arena_array(draft->arena, NestResult, group->results.count);
     for (uint32_t i = 0; i < group->results.count; i++)
         result[i] = (NestResult){group->results.at[i], {OPERAND_RESULT, i}};
     nest_lower(&(Nest){.draft = draft,
-                       .suffix = "nest",
+                       .suffix = joined ? "join" : "nest",
                        .results = group->results.count,
-                       .result = result});
-}
-
-static bool has_contract(const Func *group) {
-    for (Val v = 0; v < group->nodes.count; v++)
-        if (graph_node(group, v)->op == OP_contract) return true;
-    return false;
+                       .result = result,
+                       .joined = joined});
 }
 
 void lower_group(Arena *arena, const Target *target, const Func *group, Lowered *out) {
-    if (has_contract(group)) {
-        lower_contract(arena, target, group, out);
-    } else {
-        Draft draft = {.arena = arena, .target = target, .group = group};
-        lower_nest(&draft);
+    const Schedule *schedule = group->schedule;
+    Draft draft = {.arena = arena, .target = target, .group = group};
+    switch (schedule->strategy) {
+    case STRATEGY_CONTRACT: lower_contract(arena, target, group, out); break;
+    case STRATEGY_PARTIAL: lower_reduce(&draft, schedule->heavy); break;
+    case STRATEGY_NEST: lower_nest(&draft, NULL); break;
+    }
+    if (schedule->strategy != STRATEGY_CONTRACT)
         *out = (Lowered){.kernels = draft.kernels.count,
                          .temps = draft.temps.count,
                          .kernel = draft.kernels.at,
                          .temp_bytes = draft.temps.at};
-    }
     for (uint32_t i = 0; i < out->kernels; i++) {
         const char *wrong = loop_verify(out->kernel[i].kernel, arena);
         if (wrong) bug(arena, "kernel %s: %s", out->kernel[i].kernel->name, wrong);

@@ -33,6 +33,7 @@ typedef struct Build {
     uint32_t split; /* axis that tasks cut into pieces */
     int64_t piece;  /* steps of it a task */
     const Expr *begin, *end;
+    const Index *part; /* number of the task, of a partial reduction */
 } Build;
 
 static const Type *root_type(const Nest *nest) {
@@ -60,6 +61,26 @@ static void find_inner(Build *b, const Type *root, Store *store) {
     vec_push(b->e->arena, &b->e->cuts, (Cut){b->domain.id + run, store->inner});
 }
 
+/* How many pieces the reduced range is cut into. */
+static const Expr *count_parts(Emitter *e, const Partial *p) {
+    const Expr *parts =
+        expr_add(e->arena, emit_dim(e, p->extent), expr_int(e->arena, p->piece - 1));
+    return expr_scalar(e->arena, OP_div, parts, expr_int(e->arena, p->piece));
+}
+
+/* The parts of the reductions are in memory: joined where they are asked for. */
+static void place_parts(Build *b) {
+    const Partial *p = b->nest->joined;
+    for (uint32_t i = 0; i < p->count; i++) {
+        const Node *node = graph_node(b->nest->draft->group, p->v[i]);
+        const Buffer *temp =
+            draft_buffer(&b->k, OPERAND_TEMP, p->temp[i], node->type.elem, false);
+        b->e->home[p->v[i]] = (Home){.buffer = temp,
+                                     .parts = count_parts(b->e, p),
+                                     .join = emit_reduction_join(node->op)};
+    }
+}
+
 static void begin_build(Build *b, const Nest *nest, uint32_t lanes, const Cut *cut,
                         uint32_t cuts) {
     Draft *l = nest->draft;
@@ -73,7 +94,7 @@ static void begin_build(Build *b, const Nest *nest, uint32_t lanes, const Cut *c
     b->store = arena_array(l->arena, Store, nest->results);
     b->stores = nest->results;
     draft_params(&b->k);
-    if (nest->setup) nest->setup(nest->context, &b->k, b->e);
+    if (nest->joined) place_parts(b);
     b->domain.id = (l->group->nodes.count + 2) * MAX_AXES;
     Domain probe = domain_new(b->e, b->domain.id, root->rank, root->dim);
     b->domain = probe;
@@ -94,12 +115,15 @@ static void begin_build(Build *b, const Nest *nest, uint32_t lanes, const Cut *c
 /* ---- work and tasks ---- */
 
 /* Ops an element of the root, roughly: nodes, times the length of reductions. */
-static double work_of_element(const Func *group, Dims *dims, int64_t elements) {
+static double work_of_element(const Build *b, int64_t elements) {
+    const Func *group = b->nest->draft->group;
+    Dims *dims = &group->module->dims;
     double work = 0;
     for (Val v = 0; v < group->nodes.count; v++) {
         const Node *node = graph_node(group, v);
         OpClass class = op_info[node->op].class;
-        if (class == CLASS_SOURCE || class == CLASS_MOVE) continue;
+        if (class == CLASS_SOURCE || class == CLASS_MOVE || b->e->home[v].buffer)
+            continue;
         double count = (double)dim_max(dims, type_count(dims, &node->type));
         for (uint32_t i = 0; i < node->args && class == CLASS_REDUCE; i++) {
             const Type *from = graph_type(group, node->arg[i]);
@@ -145,10 +169,9 @@ static uint32_t row_depth(const Build *b) {
 
 /* The outermost axis of which one step is little enough work, and how many make a task. */
 static void choose_tasks(Build *b) {
-    Draft *l = b->nest->draft;
     double elements = 1;
     for (uint32_t i = 0; i < b->domain.axes; i++) elements *= (double)axis_extent(b, i);
-    double work = work_of_element(l->group, &l->group->module->dims, (int64_t)elements);
+    double work = work_of_element(b, (int64_t)elements);
     double step = elements * work;
     b->split = 0;
     b->piece = 1;
@@ -200,6 +223,36 @@ static void number_tasks(Build *b) {
     b->k.kernel->tasks = tasks;
 }
 
+/* Elements that a task of a partial reduction reads. */
+#define PIECE_WORK 32768
+#define MAX_PARTS  256
+
+/* One piece of the reduced range a task; all elements of the root in each. */
+static void number_parts(Build *b) {
+    Emitter *e = b->e;
+    Arena *a = e->arena;
+    Partial *p = b->nest->partial;
+    const Func *group = b->nest->draft->group;
+    Dims *dims = &group->module->dims;
+    Domain range = emit_reduction_domain(e, p->v[0]);
+    int64_t size = dim_max(
+        dims, type_count(dims, graph_type(group, graph_node(group, p->v[0])->arg[0])));
+    p->extent = range.axis[0].extent;
+    int64_t extent = dim_max(dims, p->extent), lanes = range.axes == 1 ? 4 * b->lanes : 1;
+    p->piece = PIECE_WORK / (size / extent ? size / extent : 1) + 1;
+    if (p->piece * MAX_PARTS < extent) p->piece = (extent + MAX_PARTS - 1) / MAX_PARTS;
+    p->piece = (p->piece + lanes - 1) / lanes * lanes;
+    const Expr *begin = expr_mul(a, expr_var(a, b->k.kernel->task), p->piece);
+    const Expr *end = expr_add(a, begin, expr_int(a, p->piece));
+    if (!dim_is_const(p->extent) || p->extent % p->piece)
+        end = expr_scalar(a, OP_min, end, emit_dim(e, p->extent));
+    for (uint32_t i = 0; i < p->count; i++)
+        e->home[p->v[i]] = (Home){.begin = begin, .end = end};
+    b->split = b->domain.axes; /* no axis of the root is cut */
+    b->k.kernel->tasks = count_parts(e, p);
+    b->part = index_axis(e, expr_var(a, b->k.kernel->task), MAX_PARTS + 1);
+}
+
 /* ---- loops ---- */
 
 static void store_at(Build *b, const Store *s) {
@@ -209,7 +262,10 @@ static void store_at(Build *b, const Store *s) {
         axis[i] = i < s->depth ? b->axis[i] : index_int(b->e, 0);
     domain_places(b->e, &b->domain, axis, root_at);
     if (type_same_shape(root, s->type)) {
-        emit_store(b->e, s->v, s->buffer, root_at);
+        const Type type = *root;
+        Dim count = type_count(&b->nest->draft->group->module->dims, &type);
+        const Index *base = b->part ? index_scale_dim(b->e, b->part, count) : NULL;
+        emit_store_from(b->e, s->v, s->buffer, base, root_at);
         return;
     }
     const Index *linear = index_ravel(b->e, root, root_at);
@@ -240,7 +296,7 @@ static void nest_loops(Build *b, Block *block, uint32_t depth) {
     for (uint32_t i = 0; i < b->stores; i++)
         if (b->store[i].depth == depth) store_at(b, &b->store[i]);
     if (depth == b->domain.axes) return;
-    if (depth < b->split) {
+    if (depth < b->split && !b->part) {
         nest_loops(b, block, depth + 1);
         return;
     }
@@ -264,8 +320,12 @@ static bool build(Build *b, const Nest *nest, uint32_t lanes, const Cut *cut,
     Block body = block_new(b->e->arena);
     cuts = b->e->cuts.count;
     emit_open(b->e, &body);
-    choose_tasks(b);
-    number_tasks(b);
+    if (nest->partial) {
+        number_parts(b);
+    } else {
+        choose_tasks(b);
+        number_tasks(b);
+    }
     nest_loops(b, &body, 0);
     emit_close(b->e);
     b->k.kernel->body = block_end(&body);

@@ -11,19 +11,31 @@ typedef struct NestResult {
     Operand operand;
 } NestResult;
 
-/* What a nest computes.  `setup` gives the emitter homes beyond the group's parameters. */
+/* Reductions over the same elements whose range is cut into pieces, one a task. */
+#define MAX_PARTIAL 8
+typedef struct Partial {
+    uint32_t count;
+    Val v[MAX_PARTIAL];
+    uint32_t temp[MAX_PARTIAL]; /* of the draft: part * elements + element */
+    int64_t piece;              /* steps of the reduction's outermost axis a task */
+    Dim extent;                 /* of that axis */
+} Partial;
+
+/* What a nest computes: the results; or, given `partial`, the parts of its reductions. */
 typedef struct Nest {
     Draft *draft;
     const char *suffix;
     uint32_t results;
     const NestResult *result;
-    void (*setup)(void *context, DraftKernel *k, Emitter *e);
-    void *context;
+    Partial *partial;      /* its piece and extent are chosen here; NULL: none */
+    const Partial *joined; /* parts that lie in memory; NULL: none */
 } Nest;
 void nest_lower(const Nest *nest);
 
-/* lower_reduce.c: reductions to few elements, by partial results joined in a fixed order.
- * False when the group has none. */
-bool lower_reduce(Draft *draft);
+/* lower_reduce.c: reductions to few elements, by partial results joined in a fixed order. */
+void lower_reduce(Draft *draft, Val heavy);
+
+/* All results of the group in one nest. */
+void lower_nest(Draft *draft, const Partial *joined);
 
 #endif

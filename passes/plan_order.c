@@ -10,16 +10,6 @@ typedef struct Order {
     VEC(Val) under_way;
 } Order;
 
-static bool needs(const Func *func, Val v, Val on, bool *seen) {
-    if (v == on) return true;
-    if (v < on || seen[v]) return false;
-    seen[v] = true;
-    const Node *node = graph_node(func, v);
-    for (uint32_t i = 0; i < node->args; i++)
-        if (needs(func, node->arg[i], on, seen)) return true;
-    return false;
-}
-
 static Val origin(const Func *func, Val v) {
     const Node *node = graph_node(func, v);
     while (node->op == OP_reshape || node->op == OP_get) {
@@ -33,10 +23,9 @@ static void list_node(Order *o, Val v);
 
 /* Nothing that `u` needs waits for it already. */
 static bool is_free(Order *o, Val u) {
-    for (uint32_t i = 0; i < o->under_way.count; i++) {
-        bool *seen = arena_array(o->scratch, bool, o->func->nodes.count);
-        if (needs(o->func, u, o->under_way.at[i], seen)) return false;
-    }
+    for (uint32_t i = 0; i < o->under_way.count; i++) 
+        if (graph_depends(o->func, u, o->under_way.at[i], o->scratch)) return false;
+
     return true;
 }
 

@@ -13,21 +13,28 @@
 #include "passes/schedule.h"
 #include "passes/pass.h"
 
-/* A reduction with fewer results than this and much to read is cut along what it reads. */
-#define FEW_RESULTS 4096
-#define MUCH        65536
+/* Elements from which on a reduction is shared among tasks. */
+#define MUCH 65536
 
 static int64_t size_of(const Func *group, Val v) {
     Dims *dims = &group->module->dims;
     return dim_max(dims, type_count(dims, graph_type(group, v)));
 }
 
+/* Much to read for so few results that they alone make too few tasks. */
 static bool is_partial(const Func *group, Val v) {
     const Node *node = graph_node(group, v);
     if (node->op != OP_sum && node->op != OP_reduce_max && node->op != OP_reduce_min)
         return false;
-    int64_t size = size_of(group, v), from = size_of(group, node->arg[0]);
-    return size <= FEW_RESULTS && from >= MUCH && from >= 64 * size;
+    int64_t size = size_of(group, v), from = size_of(group, node->arg[0]), root = 0;
+    for (uint32_t i = 0; i < group->results.count; i++) {
+        int64_t own = size_of(group, group->results.at[i]);
+        if (own > root) root = own;
+    }
+    const Attr *axes = node_attr(node, ATTR_axes);
+    uint32_t rank = graph_type(group, node->arg[0])->rank;
+    bool rows = axes->count && axes->ints[axes->count - 1] == rank - 1;
+    return size == root && from >= MUCH && from >= 16 * size && size < (rows ? 16 : 2048);
 }
 
 Schedule schedule_of(const Func *group) {

@@ -126,8 +126,44 @@ static void compare(const Run *run, double tolerance) {
     }
 }
 
-START_TEST(every_op_case_runs_as_evaluated) {
-    const OpCase *c = &op_cases[_i];
+#define F(params, results, body) "func @f(" params ") -> (" results ") {\n" body "\n}\n"
+
+/* What op cases are too small for: reductions in parts, tasks that end within a vector. */
+static const OpCase large_cases[] = {
+    {"sum: to a scalar", F("%x: f32[70001]", "%y", "%y = sum %x {axes = [0]}")},
+    {"sum: columns", F("%x: f32[9001, 21]", "%y", "%y = sum %x {axes = [0]}")},
+    {"sum: columns of N", F("%x: f32[N, 4001, 5]", "%y", "%y = sum %x {axes = [0, 1]}")},
+    {"sum: few rows", F("%x: f32[3, 30011]", "%y", "%y = sum %x {axes = [1]}")},
+    {"sum: around columns",
+     F("%x: f32[40, 60, 50]", "%y", "%y = sum %x {axes = [0, 2]}")},
+    {"reduce_max: columns",
+     F("%x: f32[9001, 7]", "%y", "%y = reduce_max %x {axes = [0]}")},
+    {"reduce_min: scalar", F("%x: i32[80000]", "%y", "%y = reduce_min %x {axes = [0]}"),
+     .ints = 100000},
+    {"moments, then what follows",
+     F("%x: f32[8192, 12], %w: f32[12]", "%v, %m",
+       "%s = sum %x {axes = [0]} %q = mul %x, %x %t = sum %q {axes = [0]}"
+       "%k = const {elem = f32, dims = [12], values = [0.0001]}"
+       "%m = mul %s, %k %n = mul %t, %k %o = mul %m, %m %p = sub %n, %o %v = mul %p, "
+       "%w")},
+    {"elementwise: tasks end within a vector", F("%x: f32[300007]", "%y", "%y = neg %x")},
+    {"elementwise: tasks end within a vector of N",
+     F("%x: f32[N, 33333]", "%y", "%y = neg %x")},
+    {"softmax of many rows",
+     F("%x: f32[4000, 37]", "%y",
+       "%m = reduce_max %x {axes = [1]} %b = broadcast %m {dims = [4000, 37], axes = [0]}"
+       "%d = sub %x, %b %e = exp %d %s = sum %e {axes = [1]}"
+       "%t = broadcast %s {dims = [4000, 37], axes = [0]} %y = div %e, %t")},
+    {"norm of everything",
+     F("%x: f32[400, 300]", "%y",
+       "%q = mul %x, %x %s = sum %q {axes = [0, 1]} %r = sqrt %s"
+       "%b = broadcast %r {dims = [400, 300], axes = []} %y = div %x, %b")},
+};
+static const int large_count = sizeof large_cases / sizeof *large_cases;
+
+START_TEST(every_case_runs_as_evaluated) {
+    const OpCase *c =
+        _i < op_case_count ? &op_cases[_i] : &large_cases[_i - op_case_count];
     Run run = {.n = op_case_n(c)};
     evaluate(c, &run);
     run.entry = op_case_entry(op_case_parse(c, &arena, &diag));
@@ -160,7 +196,8 @@ Suite *suite_lower(void) {
     TCase *cases = tcase_create("cases");
     tcase_set_timeout(cases, 30);
     tcase_add_checked_fixture(cases, setup, teardown);
-    tcase_add_loop_test(cases, every_op_case_runs_as_evaluated, 0, op_case_count);
+    tcase_add_loop_test(cases, every_case_runs_as_evaluated, 0,
+                        op_case_count + large_count);
     suite_add_tcase(suite, cases);
     return suite;
 }
