@@ -313,6 +313,11 @@ static Value elab_node(Elab *e, Env env, const Ast *ast) {
 }
 
 Value elab_expression(Elab *e, Env env, const Ast *ast) {
+    if (++e->work > WORK_LIMIT) {
+        if (e->work == WORK_LIMIT + 1)
+            elab_error(e, ast->span, "the program unfolds into too much work");
+        return value_unknown;
+    }
     if (e->nodes > NODE_DEPTH) {
         elab_error(e, ast->span, "calls and expressions nest too deeply");
         return value_unknown;

@@ -16,7 +16,8 @@
 #include "frontend/value.h"
 #include "ir/build.h"
 
-#define CALL_DEPTH   120  /* nested calls */
+#define CALL_DEPTH   120     /* nested calls */
+#define WORK_LIMIT   2000000 /* expressions evaluated for one function or entry */
 #define NODE_DEPTH   4000 /* nested expressions over all calls: what 8 MB of stack take */
 #define TENSOR_LIMIT ((int64_t)1 << 37) /* bytes of one tensor; beyond it is a mistake */
 
@@ -155,6 +156,7 @@ typedef struct Elab {
     const Override *overrides;
     const Span *places; /* of the arguments of the call that begins; NULL: unknown */
     uint32_t depth;     /* of calls */
+    uint32_t work;      /* expressions evaluated so far */
     uint32_t nodes;     /* of expressions under evaluation */
     bool told;          /* the last mistake was known already */
     uint32_t bodies;    /* loop bodies so far: their names */
@@ -182,6 +184,7 @@ const char *type_text(Elab *e, const Type *type);
 const char *dim_text(Elab *e, Dim dim);
 
 /* elaborate_frame.c */
+bool elab_within_memory(Elab *e, const Type *type, Span span);
 Frame *frame_new(Elab *e, Frame *parent);
 Val frame_placeholder(Elab *e, Frame *frame, const Type *type, Span span);
 Val frame_use(Elab *e, const Tensor *tensor); /* in e->frame */

@@ -311,7 +311,8 @@ bool elab_type(Elab *e, Env env, const AstType *ast, Type *type) {
                       &type->dim[type->rank++]))
             return false;
     }
-    if (type_count(&e->module->dims, type) != DIM_OVERFLOW) return true;
+    if (type_count(&e->module->dims, type) != DIM_OVERFLOW)
+        return elab_within_memory(e, type, ast->span);
     elab_error(e, ast->span, "%s has more elements than 2^46", type_text(e, type));
     return false;
 }

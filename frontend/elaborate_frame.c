@@ -75,9 +75,7 @@ static bool any_open(const Func *func, const Val *arg, uint32_t args) {
     return false;
 }
 
-static bool within_limit(Elab *e, Val val, Span span) {
-    const Type *type = graph_type(e->frame->func, val);
-    if (type->parts) return true;
+bool elab_within_memory(Elab *e, const Type *type, Span span) {
     Dim count = type_count(&e->module->dims, type);
     if (!dim_is_const(count)) return true;
     if (count <= TENSOR_LIMIT / elem_bytes(type->elem)) return true;
@@ -95,7 +93,8 @@ Val elab_emit(Elab *e, Op op, const Val *arg, uint32_t args, const Attr *attr,
     if (val == NO_VAL)
         elab_take_back(e, messages, errors,
                        e->checking && any_open(e->frame->func, arg, args));
-    if (val != NO_VAL && !within_limit(e, val, span)) return NO_VAL;
+    const Type *type = val == NO_VAL ? NULL : graph_type(e->frame->func, val);
+    if (type && !type->parts && !elab_within_memory(e, type, span)) return NO_VAL;
     return val;
 }
 

@@ -85,6 +85,8 @@ static bool is_open_already(Loaded *l, const char *path, Span span) {
 
 #define USE_DEPTH 50
 
+static void load_text(Loaded *l, const char *path, const char *text, size_t length);
+
 static void load_user_file(Loaded *l, const char *path, Span span) {
     size_t length = 0;
     if (is_open_already(l, path, span)) return;
@@ -94,8 +96,11 @@ static void load_user_file(Loaded *l, const char *path, Span span) {
         diag_error(l->diag, span, "`use` goes more than %d files deep", USE_DEPTH);
         return;
     }
-    char *text = read_file(l, path, span, &length);
-    if (!text) return;
+    const char *text = read_file(l, path, span, &length);
+    if (text) load_text(l, path, text, length);
+}
+
+static void load_text(Loaded *l, const char *path, const char *text, size_t length) {
     uint32_t source = diag_source(l->diag, path, text, length);
     AstFile *file = ast_parse(l->arena, l->diag, source);
     vec_push(l->arena, &l->paths, path);
@@ -109,10 +114,14 @@ static void load_user_file(Loaded *l, const char *path, Span span) {
         vec_push(l->arena, &l->trains, file->trains.at[i]);
 }
 
-bool load_files(Loaded *l, const char *path) {
+bool load_files(Loaded *l, const char *path, const char *text, size_t length) {
+    path = arena_string(l->arena, path, strlen(path));
     load_prelude(l);
     l->unit = arena_new(l->arena, Unit);
     l->unit->parent = l->prelude;
-    load_user_file(l, arena_string(l->arena, path, strlen(path)), (Span){0});
+    if (text)
+        load_text(l, path, arena_string(l->arena, text, length), length);
+    else
+        load_user_file(l, path, (Span){0});
     return l->diag->errors == 0;
 }

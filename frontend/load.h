@@ -22,7 +22,8 @@ typedef struct Loaded {
 } Loaded;
 
 /* load.c */
-bool load_files(Loaded *loaded, const char *path);
+/* From `text` where it is not NULL. */
+bool load_files(Loaded *loaded, const char *path, const char *text, size_t length);
 
 /* resolve.c: names of every function of a file, without elaborating; false: one leads back
  * to itself, so that nothing of the file can be elaborated. */

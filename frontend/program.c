@@ -1,13 +1,17 @@
 /* A program: load, resolve, check; entries and training blocks on demand. */
 #include "frontend/load.h"
 
-/* Only the messages about files of the user's matter to the user. */
 Program *program_load(Arena *arena, Diag *diag, const char *path,
                       const ProgramOptions *options) {
+    return program_load_text(arena, diag, path, NULL, 0, options);
+}
+
+Program *program_load_text(Arena *arena, Diag *diag, const char *path, const char *text,
+                           size_t length, const ProgramOptions *options) {
     Loaded *l = arena_new(arena, Loaded);
     *l = (Loaded){.arena = arena, .diag = diag, .options = options};
     l->program.module = module_new(arena, diag);
-    if (!load_files(l, path) || !read_settings(l)) return NULL;
+    if (!load_files(l, path, text, length) || !read_settings(l)) return NULL;
     bool ends = true;
     for (uint32_t i = 0; i < l->files.count; i++) ends &= resolve_file(l, l->files.at[i]);
     if (!ends) return NULL;

@@ -92,6 +92,9 @@ typedef struct Program {
  */
 Program *program_load(Arena *arena, Diag *diag, const char *path,
                       const ProgramOptions *options);
+/* The same from text in memory, under the name `path`; NULL: from the file. */
+Program *program_load_text(Arena *arena, Diag *diag, const char *path, const char *text,
+                           size_t length, const ProgramOptions *options);
 
 /* Elaborates on demand: an entry by name (NULL: unknown or wrong, see diag), or a block.
  */
