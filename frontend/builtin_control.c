@@ -76,8 +76,8 @@ Value builtin_params(Elab *e, const Value *arg, Span span) {
 
 Value builtin_with(Elab *e, const Value *arg, Span span) {
     const Closure *net = want_net(e, &arg[0], "the first argument of `with`", span);
-    if (!net || arg[1].kind == VALUE_unknown) return value_unknown;
-    if (arg[1].kind != VALUE_record) {
+    if (!net) return value_unknown;
+    if (arg[1].kind != VALUE_record && arg[1].kind != VALUE_unknown) {
         elab_error(e, span, "`with` wants a tree of parameters, found %s",
                    elab_words(e, &arg[1]));
         elab_hint(e, "params(net) is one, and map(f, params(net)) another");

@@ -227,7 +227,9 @@ static Value define_slot(Elab *e, Env env, const Ast *ast) {
         return value_unknown;
     }
     add_state(e, ast->define.name, slot);
-    if (role == ROLE_PARAM && e->instance->tree) return given_param(e, ast, path, &type);
+    const Value *tree = e->instance->tree; /* unknown: of a net that is not known yet */
+    if (role == ROLE_PARAM && tree && tree->kind != VALUE_unknown)
+        return given_param(e, ast, path, &type);
     return run_slot(e, (uint32_t)slot);
 }
 
@@ -267,7 +269,10 @@ Value elab_next(Elab *e, Env env, const Ast *ast) {
                        e->instance && e->instance->of >= 0 ? "optimiser" : "net");
         return value_unknown;
     }
-    if (v.kind == VALUE_unknown || state->slot < 0) return v;
+    if (v.kind == VALUE_unknown || state->slot < 0) {
+        state->next = value_unknown;
+        return value_unknown;
+    }
     if (e->frame != e->run->root) {
         elab_error(e, ast->span, "state cannot change inside of `repeat`");
         return value_unknown;

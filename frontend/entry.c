@@ -68,10 +68,18 @@ Func *run_finish(Elab *e, Run *run, const char *name) {
 
 /* ---- entries of the file ---------------------------------------------------------------- */
 
+static bool has_rest(const AstType *type) {
+    for (uint32_t i = 0; i < type->dim.count; i++)
+        if (type->dim.at[i]->kind == AST_rest) return true;
+    return false;
+}
+
 bool is_entry(const AstFunction *f) {
     if (f->kind == FUNCTION_optimiser) return false;
-    for (uint32_t i = 0; i < f->params; i++)
-        if (!f->param[i].type && !f->param[i].value) return false;
+    for (uint32_t i = 0; i < f->params; i++) {
+        const AstParam *param = &f->param[i];
+        if (!param->value && (!param->type || has_rest(param->type))) return false;
+    }
     return true;
 }
 
@@ -176,8 +184,12 @@ Func *entry_build(Loaded *l, const AstFunction *f) {
         run = entry_run(l, &e, f, &models, &out);
     }
     l->bodies = e.bodies;
+    if (out.kind == VALUE_unknown && l->diag->errors == errors)
+        elab_error(&e, f->span, "`%s` has no value that can be computed", f->name);
     if (out.kind == VALUE_unknown || l->diag->errors > errors) return NULL;
     models_name(&e, &models);
     Func *func = run_finish(&e, run, f->name);
-    return add_outputs(&e, run, func, "", &out) ? func : NULL;
+    if (add_outputs(&e, run, func, "", &out)) return func;
+    elab_error(&e, f->span, "`%s` gives %s, not tensors", f->name, elab_words(&e, &out));
+    return NULL;
 }

@@ -417,7 +417,7 @@ static bool elaborate_block(Training *t, Reporting *r, uint32_t reports, Run **s
     if ((*loss)->kind != VALUE_tensor) return false;
     for (uint32_t i = 0; i < reports; i++)
         if (!run_report(t, &r[i], i)) return false;
-    return t->l->diag->errors == 0;
+    return true;
 }
 
 static bool any_missed(const Run *step, const Reporting *r, uint32_t reports) {
@@ -429,6 +429,7 @@ static bool any_missed(const Run *step, const Reporting *r, uint32_t reports) {
 bool train_build(Loaded *l, const AstTrain *ast, TrainBlock *block) {
     Training t = {.l = l, .ast = ast, .block = block, .env = {NULL, l->unit}};
     t.e = entry_elab(l, l->program.module);
+    uint32_t errors = l->diag->errors;
     run_new(&t.e, &t.models);
     if (!read_data(&t) || !read_epochs(&t) || !find_data(&t)) return false;
     const Ast *record = train_field(l, ast, "report");
@@ -438,12 +439,15 @@ bool train_build(Loaded *l, const AstTrain *ast, TrainBlock *block) {
     Run *step;
     Value *loss;
     bool ok = elaborate_block(&t, r, reports, &step, &loss);
-    if (l->diag->errors == 0 && any_missed(step, r, reports)) {
+    if (l->diag->errors == errors && any_missed(step, r, reports)) {
         l->program.module->funcs.count = funcs;
         t.models.is_complete = true;
         ok = elaborate_block(&t, r, reports, &step, &loss);
     }
     l->bodies = t.e.bodies;
+    if (!ok && l->diag->errors == errors)
+        elab_error(&t.e, ast->span, "the loss or a report of `%s` cannot be computed",
+                   ast->name);
     if (!ok) return false;
     models_name(&t.e, &t.models);
     block->init = build_init(&t);

@@ -6,8 +6,6 @@
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 static Guard guard;
 static Arena arena;
@@ -35,9 +33,10 @@ static bool find_data(void *context, const DataSpec *spec, DataInfo *info,
 
 static const DataLookup lookup = {NULL, find_data};
 static const Binding bindings[] = {{"N", 2, false}, {"H", 8, false}, {"W", 8, false},
-                                   {"C", 4, false}, {"D", 6, false}, {"T", 4, false}};
+                                   {"C", 4, false}, {"D", 6, false}, {"T", 4, false},
+                                   {"K", 5, false}, {"M", 3, false}};
 static const ProgramOptions options = {
-    .lookup = &lookup, .binding = bindings, .bindings = 6};
+    .lookup = &lookup, .binding = bindings, .bindings = 8};
 
 static const char *messages(void) {
     Text text;
@@ -47,12 +46,8 @@ static const char *messages(void) {
 }
 
 static Program *load_text(const char *text) {
-    char path[] = "/tmp/tenon-XXXXXX";
-    int file = mkstemp(path);
-    ck_assert(file >= 0 && write(file, text, strlen(text)) == (ssize_t)strlen(text));
-    close(file);
-    Program *program = program_load(&arena, &diag, path, &options);
-    unlink(path);
+    Program *program =
+        program_load_text(&arena, &diag, "test.tn", text, strlen(text), &options);
     ck_assert_msg(program, "%s", messages());
     return program;
 }
@@ -292,6 +287,32 @@ START_TEST(printing_is_stable) {
 }
 END_TEST
 
+/* Every snippet of the language's page is a file that loads; its blocks take a step. */
+START_TEST(documentation_holds) {
+    const char *path = SOURCE_DIR "/docs/language.md";
+    char *text = arena_alloc(&arena, 1 << 17);
+    FILE *in = fopen(path, "rb");
+    ck_assert_ptr_nonnull(in);
+    text[fread(text, 1, (1 << 17) - 1, in)] = 0;
+    fclose(in);
+    int snippets = 0;
+    for (char *at = text; (at = strstr(at, "```tn\n")); snippets++) {
+        char *end = strstr(at + 6, "```");
+        ck_assert_ptr_nonnull(end);
+        Program *program =
+            load_text(arena_string(&arena, at + 6, (size_t)(end - at - 6)));
+        for (uint32_t i = 0; i < program->trains; i++)
+            ck_assert_msg(program_train(program, program->train[i].name), "%s",
+                          messages());
+        for (uint32_t i = 0; i < program->entries; i++)
+            ck_assert_msg(program_entry(program, program->entry[i].name), "%s",
+                          messages());
+        at = end;
+    }
+    ck_assert_int_gt(snippets, 10);
+}
+END_TEST
+
 Suite *suite_frontend(void);
 Suite *suite_frontend(void) {
     Suite *suite = suite_create("frontend");
@@ -302,6 +323,7 @@ Suite *suite_frontend(void) {
                         sizeof values / sizeof *values);
     tcase_add_loop_test(tcase, examples_elaborate_and_verify, 0,
                         sizeof examples / sizeof *examples);
+    tcase_add_test(tcase, documentation_holds);
     tcase_add_loop_test(tcase, programs_take_a_step, 0,
                         sizeof programs / sizeof *programs);
     tcase_add_loop_test(tcase, printing_is_stable, 0, sizeof examples / sizeof *examples);
