@@ -59,6 +59,8 @@ typedef struct Fuse {
     UseList *uses;  /* [nodes] */
     Fate *fate;     /* [nodes] */
     uint32_t *home; /* [nodes] group of a stored value */
+    bool *
+        anchored; /* [nodes] stored whatever happens: a contraction's operand, a result */
     VEC(Group) groups;
     bool *visited; /* [groups], for reaches() */
 } Fuse;
@@ -142,22 +144,23 @@ typedef struct Price {
 
 #define TOO_DEAR 1000
 
-static void add_price(const Fuse *f, Val v, int64_t elements, Price *price) {
+static void add_price(const Fuse *f, Val v, bool first, int64_t elements, Price *price) {
     const Node *node = node_of(f, v);
     if (price->ops >= TOO_DEAR || is_fill(node) || node->op == OP_iota) return;
-    if (!is_light(f, node)) {
+    if (!is_light(f, node) || (f->anchored[v] && !first)) {
         bool again = node->op == OP_random || node->op == OP_concat;
         if (again) price->ops = TOO_DEAR;
         price->streams += 2 * size_of(f, v) > elements;
         return;
     }
     if (op_info[node->op].class == CLASS_ELEMWISE) price->ops += weight_of(node->op);
-    for (uint32_t i = 0; i < node->args; i++) add_price(f, node->arg[i], elements, price);
+    for (uint32_t i = 0; i < node->args; i++)
+        add_price(f, node->arg[i], false, elements, price);
 }
 
 static Price price_of(const Fuse *f, Val v) {
     Price price = {0};
-    add_price(f, v, size_of(f, v), &price);
+    add_price(f, v, true, size_of(f, v), &price);
     return price;
 }
 
@@ -320,8 +323,7 @@ static bool closes_cycle(Fuse *f, Val v, uint32_t g) {
 /* All that the group stores comes after `v`. */
 static bool all_need(const Fuse *f, const Group *group, Val v) {
     for (uint32_t i = 0; i < group->results.count; i++)
-        if (!graph_depends(f->func, group->results.at[i], v, f->scratch))
-            return false;
+        if (!graph_depends(f->func, group->results.at[i], v, f->scratch)) return false;
     return true;
 }
 
@@ -434,6 +436,7 @@ static Val inner_reduction(const Fuse *f, Val v, int depth) {
     if (!depth || (op_info[node->op].class != CLASS_ELEMWISE && node->op != OP_reshape))
         return NO_VAL;
     for (uint32_t i = 0; i < node->args; i++) {
+        if (f->anchored[node->arg[i]]) continue;
         Val found = inner_reduction(f, node->arg[i], depth - 1);
         if (found != NO_VAL) return found;
     }
@@ -471,14 +474,15 @@ static bool find_sibling(Fuse *f, Val v, uint32_t *g) {
 /* ---- groups of rows ---- */
 
 /* A stored operand of `elements` elements that `v` is computed from; NO_VAL. */
-static Val big_leaf(const Fuse *f, Val v, int64_t elements, bool *seen) {
+static Val big_leaf(const Fuse *f, Val v, bool first, int64_t elements, bool *seen) {
     const Node *node = node_of(f, v);
     if (seen[v]) return NO_VAL;
     seen[v] = true;
-    if (!is_light(f, node) && !is_reduce(node) && !is_row_pick(f, node))
+    if ((!is_light(f, node) && !is_reduce(node) && !is_row_pick(f, node)) ||
+        (f->anchored[v] && !first))
         return size_of(f, v) == elements ? v : NO_VAL;
     for (uint32_t i = 0; i < node->args; i++) {
-        Val leaf = big_leaf(f, node->arg[i], elements, seen);
+        Val leaf = big_leaf(f, node->arg[i], false, elements, seen);
         if (leaf != NO_VAL) return leaf;
     }
     return NO_VAL;
@@ -510,7 +514,8 @@ static bool are_rows(const Fuse *f, Val rows, Val whole) {
 static bool shares_rows(Fuse *f, Val rows, Val whole) {
     if (!are_rows(f, rows, whole)) return false;
     uint32_t nodes = f->func->nodes.count;
-    Val leaf = big_leaf(f, rows, size_of(f, whole), arena_array(f->scratch, bool, nodes));
+    Val leaf =
+        big_leaf(f, rows, true, size_of(f, whole), arena_array(f->scratch, bool, nodes));
     return leaf != NO_VAL &&
            reads_leaf(f, whole, leaf, arena_array(f->scratch, bool, nodes));
 }
@@ -669,6 +674,22 @@ static Val write_value(Writer *w, Val v) {
     return w->map[v] = graph_emit(w->to, OP_get, &group->call, 1, &attr, 1, node->span);
 }
 
+static void anchor(Fuse *f, Val v) {
+    f->anchored[v] = true;
+    while (node_of(f, v)->op == OP_reshape) f->anchored[v = node_of(f, v)->arg[0]] = true;
+}
+
+static void find_anchored(Fuse *f) {
+    for (Val v = 0; v < f->func->nodes.count; v++) {
+        const Node *node = node_of(f, v);
+        bool reads = is_main(node) || node->op == OP_contract || node->op == OP_concat ||
+                     node->op == OP_write_at;
+        for (uint32_t i = 0; i < node->args && reads; i++) anchor(f, node->arg[i]);
+    }
+    for (uint32_t i = 0; i < f->func->results.count; i++)
+        anchor(f, f->func->results.at[i]);
+}
+
 static void fuse_func(Arena *scratch, Func *func) {
     uint32_t nodes = func->nodes.count;
     Fuse f = {.scratch = scratch, .func = func, .dims = &func->module->dims};
@@ -676,6 +697,8 @@ static void fuse_func(Arena *scratch, Func *func) {
     f.fate = arena_array(scratch, Fate, nodes);
     f.home = arena_array(scratch, uint32_t, nodes);
     f.visited = arena_array(scratch, bool, 2 * nodes + 2);
+    f.anchored = arena_array(scratch, bool, nodes);
+    find_anchored(&f);
     uint32_t results = new_group(&f, NO_VAL, DIM_OVERFLOW);
     f.groups.at[results].results.count = 0;
     f.groups.at[results].alone = true;
