@@ -35,7 +35,7 @@ void jit_free(Jit *jit);
 typedef enum EmitLevel { EMIT_LLVM, EMIT_ASM } EmitLevel;
 Status backend_emit(const JitOptions *options, const Plan *plan, EmitLevel level,
                     Text *out, char *message);
-Status backend_emit_kernel(const JitOptions *options, const Kernel *kernel, EmitLevel level,
-                           Text *out, char *message);
+Status backend_emit_kernel(const JitOptions *options, const Kernel *kernel,
+                           EmitLevel level, Text *out, char *message);
 
 #endif

@@ -101,7 +101,8 @@ static bool call_once(Run *run, int threads, int *status) {
     tn_parallel parallel = tn_pool_parallel(pool);
     *status = run->call(state.at, work.at, in_pointers, out_pointers, &parallel);
     tn_pool_free(pool);
-    bool whole = guarded_free(state) & guarded_free(work);
+    bool whole = guarded_free(state);
+    whole &= guarded_free(work);
     for (uint32_t i = 0; i < program->params; i++) whole &= guarded_free(in[i]);
     for (uint32_t i = 0; i < program->results; i++) {
         read_array(&run->want[i], out[i].at, &run->got[i]);
