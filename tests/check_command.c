@@ -76,6 +76,11 @@ static const struct {
     {"emit plan good.tn twice --bind N=4", 0, "work", ""},
     {"emit llvm good.tn twice --bind N=4", 0, "define", ""},
     {"emit asm good.tn twice --bind N=4", 0, "ret", ""},
+    {"emit graph add.graph", 0, "%1 = add %x, %x", ""},
+    {"emit loops add.graph add", 0, "kernel @", ""},
+    {"emit graph add.graph ad", 1, "", "did you mean @add"},
+    {"emit graph bad.graph", 1, "", "bad.graph:"},
+    {"bench add.graph --seconds 0.01", 0, "add", ""},
     {"emit graph good.tn twice --bind N=four", 2, "", "--bind takes NAME=SIZE"},
 };
 
@@ -85,6 +90,9 @@ static void write_programs(void) {
     const Tensor tensor = {ELEM_f32, 2, {2, 3}, (void *)x};
     scratch_open();
     scratch_text("good.tn", "fn twice(x: f32[N, 3]) -> f32[N, 3] = x + x\n");
+    scratch_text("add.graph", "module\n\nfunc @add(%x: f32[4, 3]) -> (out = %1) {\n"
+                              "  %1 = add %x, %x : f32[4, 3]\n}\n");
+    scratch_text("bad.graph", "module\n\nfunc @add(%x: f32[4, 3]) -> (out = %2) {\n}\n");
     scratch_text("bad.tn", "fn twice(x: f32[N, 3]) = x + y\n");
     ck_assert(npy_write(scratch_path("x.npy"), &tensor, message));
 }

@@ -121,6 +121,46 @@ static Status read_bindings(Session *s, Binding *binding) {
     return STATUS_OK;
 }
 
+static bool ends_with(const char *text, const char *end) {
+    size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && !strcmp(text + length - tail, end);
+}
+
+/* A .graph file stands where a program does: its functions are the entries. */
+static Status load_graph(Session *s) {
+    char message[MESSAGE_BYTES];
+    Bytes file;
+    if (!file_read(s->path, &file, message))
+        return session_fail(s, STATUS_INPUT, "%s", message);
+    const char *text = arena_string(&s->arena, (char *)file.at, file.count);
+    uint32_t source = diag_source(&s->diag, s->path, text, file.count);
+    bytes_free(&file);
+    Module *module = graph_parse(&s->arena, &s->diag, source);
+    if (!module) return STATUS_INPUT;
+    Entry *entry = arena_array(&s->arena, Entry, module->funcs.count + 1);
+    s->program = arena_new(&s->arena, Program);
+    *s->program = (Program){.module = module, .entry = entry};
+    for (uint32_t i = 0; i < module->funcs.count; i++)
+        if (module->funcs.at[i]->kind == FUNC_ENTRY)
+            entry[s->program->entries++] =
+                (Entry){module->funcs.at[i]->name, module->funcs.at[i]};
+    s->is_graph = true;
+    return STATUS_OK;
+}
+
+static const Entry *graph_entry(Session *s, const char *name) {
+    const Program *p = s->program;
+    const char **names = arena_array(&s->arena, const char *, p->entries + 1);
+    for (uint32_t i = 0; i < p->entries; i++) {
+        if (!strcmp(p->entry[i].name, name)) return &p->entry[i];
+        names[i] = p->entry[i].name;
+    }
+    diag_error(&s->diag, (Span){0}, "no function @%s in this module", name);
+    const char *near = nearest_word(name, names, p->entries);
+    if (near) diag_hint(&s->diag, "did you mean @%s?", near);
+    return NULL;
+}
+
 Status session_load(Session *s, SessionData data, const Binding *more, uint32_t count) {
     const Options *o = s->options;
     uint32_t bindings = o->bind.count + count;
@@ -142,6 +182,7 @@ Status session_load(Session *s, SessionData data, const Binding *more, uint32_t 
                                           .setting = (const char *const(*)[2])setting,
                                           .lookup = elaborates ? &s->lookup : NULL};
     s->wanted.count = 0;
+    if (ends_with(s->path, ".graph")) return load_graph(s);
     s->program = program_load(&s->arena, &s->diag, s->path, &s->program_options);
     return s->program ? STATUS_OK : STATUS_INPUT;
 }
@@ -151,7 +192,8 @@ void session_want(Session *s, Func *func) {
 }
 
 const Entry *session_want_entry(Session *s, const char *name) {
-    const Entry *entry = program_entry(s->program, name);
+    const Entry *entry =
+        s->is_graph ? graph_entry(s, name) : program_entry(s->program, name);
     if (entry) session_want(s, entry->func);
     return entry;
 }

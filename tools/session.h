@@ -31,6 +31,7 @@ typedef struct Session {
     DataLookup lookup;
     ProgramOptions program_options; /* as long as the program */
     Program *program;
+    bool is_graph; /* the file was the graph's own text: entries only, made already */
     VEC(Func *) wanted; /* entries that session_compile makes callable */
     const Layout *layout;
     const Plan **plan; /* [wanted.count] */
