@@ -103,7 +103,9 @@ typedef struct Tile {
     AxisList fixed, walked; /* row axes */
     bool b_in_place;        /* not packed */
     bool uniform;           /* rows are row_step apart in A */
+    bool known_rows;        /* few: where each begins is known when compiling */
     int64_t row_step, rows_max;
+    int64_t even; /* > 1: row tiles lie within this many even rows */
     uint32_t loops;
     ReduceLoop loop[MAX_REDUCE];
     int64_t k_max;  /* of a panel */

@@ -147,8 +147,9 @@ static void order_rows(Search *s) {
         AxisList *list = fixed ? &t->fixed : &t->walked;
         list->at[list->count++] = rows->at[i];
     }
-    t->rows_max = 1;
+    t->rows_max = t->even = 1;
     t->uniform = fix || !c->a.edges;
+    bool tables = !t->uniform, apart = false, symbolic = false;
     for (uint32_t i = t->walked.count; i-- > 0;) {
         uint32_t axis = t->walked.at[i];
         int32_t edge = edge_of(c, axis);
@@ -158,9 +159,12 @@ static void order_rows(Search *s) {
             t->row_step = step;
         else if (step != t->row_step * t->rows_max)
             t->uniform = false;
-        if (!dim_is_const(c->dim[axis])) t->uniform = false;
+        if (!dim_is_const(c->dim[axis])) symbolic = true, t->uniform = false;
         t->rows_max *= extent;
+        apart = apart || tables || symbolic || step != t->row_step * t->even;
+        if (!apart) t->even *= extent;
     }
+    t->known_rows = !t->uniform && !tables && !symbolic && t->rows_max <= 32;
 }
 
 /* Work of a k step of one tile in FMA slots: two FMAs a cycle, four cycles until a sum may be
@@ -173,7 +177,8 @@ static double tile_cost(uint32_t rows, uint32_t vectors) {
 
 static bool tile_fits(const Search *s, uint32_t rows, uint32_t vectors) {
     uint32_t used = rows * vectors + vectors + 1;
-    uint32_t pointers = s->t->uniform ? 1 : rows;
+    bool one = s->t->uniform || s->t->known_rows || s->t->even % rows == 0;
+    uint32_t pointers = one ? 1 : rows;
     return used < s->target->registers && pointers <= 8; /* general registers are 15 */
 }
 
@@ -200,6 +205,8 @@ static void choose_tile(Search *s) {
         }
     if (t->uniform && t->rows_max % t->rows && t->rows_max < t->rows)
         t->rows = (uint32_t)t->rows_max;
+    if (t->uniform || t->known_rows) t->even = 1;
+    if (t->even % t->rows) t->even = 1;
 }
 
 /* Which reduce loops run inside of a tile: a panel of B stays in L1. */
@@ -248,6 +255,7 @@ static void choose_chunks(Search *s, int64_t others) {
             best = traffic;
             t->task_rows = high * t->rows, t->task_panels = panels;
         }
+    if (t->known_rows) t->task_rows = tiles * t->rows;
 }
 
 /* Few results of long sums: the outermost loop in parts, joined later.  A part whose data fit

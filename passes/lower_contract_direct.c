@@ -208,7 +208,7 @@ static bool has_row_tables(const Direct *d) {
 static void open_rows(Direct *d, Block *b) {
     Arena *a = d->arena;
     const Tile *t = d->t;
-    if (t->uniform && !has_row_tables(d)) return;
+    if (t->uniform || t->known_rows) return;
     d->rowbase = buffer_local(a, "rowbase", ELEM_i32, t->task_rows);
     block_local(b, d->rowbase);
     const Expr *start[MAX_EDGES];
@@ -335,14 +335,34 @@ typedef struct Panel {
     Buffer *view[14], *b_view;
 } Panel;
 
+/* Whether the rows of a tile are reached from one place. */
+static bool rows_at_once(const Tile *t) {
+    return t->uniform || t->known_rows || t->even > 1;
+}
+
+/* Elements of A from the place of row 0 to `row`, where rows are known. */
+static int64_t known_row(const Direct *d, int64_t row) {
+    int64_t place = 0;
+    for (uint32_t i = d->t->walked.count; i-- > 0;) {
+        uint32_t axis = d->t->walked.at[i];
+        place += row % d->c->extent[axis] * d->c->a.step[axis];
+        row /= d->c->extent[axis];
+    }
+    return place;
+}
+
 static void set_views(Direct *d, Panel *p, Block *b) {
     Arena *a = d->arena;
+    const Tile *t = d->t;
     const Expr *base = add(d, d->a_base, open_offset(d, loop_a_step));
     bool tables = has_row_tables(d);
-    if (d->t->uniform && !tables) {
+    if (rows_at_once(t)) {
         p->view[0] = buffer_view(a, "a0", ELEM_f32);
-        const Expr *row = mul(d, add(d, d->row0, p->row), d->t->row_step);
-        block_view(b, p->view[0], d->a, add(d, base, row));
+        if (t->uniform)
+            base = add(d, base, mul(d, add(d, d->row0, p->row), t->row_step));
+        else if (!t->known_rows)
+            base = add(d, base, look_up(d, d->rowbase, p->row));
+        block_view(b, p->view[0], d->a, base);
         return;
     }
     base = block_let(b, "base", base);
@@ -393,9 +413,10 @@ static void multiply(Direct *d, Panel *p, const Expr *k, Block *b) {
     }
     const Expr *at = mul(d, k, loop_a_step(d, run));
     for (uint32_t i = 0; i < p->rows; i++) {
-        bool one = t->uniform && !has_row_tables(d);
+        bool one = rows_at_once(t);
         const Buffer *view = p->view[one ? 0 : i];
-        const Expr *place = one ? add(d, at, num(d, i * t->row_step)) : at;
+        int64_t shift = t->known_rows ? known_row(d, p->row->i + i) : i * t->row_step;
+        const Expr *place = one ? add(d, at, num(d, shift)) : at;
         const Expr *x = expr_load(a, view, place, 1, 1, NULL);
         x = block_let(b, "a", expr_splat(a, x, t->lanes));
         for (uint32_t j = 0; j < p->vectors; j++) {
@@ -407,6 +428,8 @@ static void multiply(Direct *d, Panel *p, const Expr *k, Block *b) {
 
 static uint32_t run_unroll(const Direct *d) {
     const ReduceLoop *run = &d->t->loop[d->t->loops - 1];
+    /* Rows a step apart would share elements between copies, too many to keep. */
+    if (d->t->known_rows) return 1;
     if (run->extent <= 9 && run->edge < 0) return (uint32_t)run->extent;
     return 4;
 }
@@ -664,6 +687,14 @@ static void row_tiles(Direct *d, Panel *p, Block *b) {
     const Tile *t = d->t;
     p->rows = t->rows;
     p->b_base = block_let(b, "b_base", panel_base(d, p->panel));
+    for (int64_t row = 0; t->known_rows && row < t->rows_max; row += t->rows) {
+        Panel known = *p;
+        int64_t left = t->rows_max - row;
+        known.row = num(d, row);
+        known.rows = left < t->rows ? (uint32_t)left : t->rows;
+        finish_tile(d, &known, num(d, row + known.rows), b);
+    }
+    if (t->known_rows) return;
     const Var *r = var_index(a, "row");
     Block body = block_new(a), rest = block_new(a);
     int64_t tail = t->uniform && !has_row_tables(d) ? t->rows_max % t->rows : 0;
@@ -922,8 +953,11 @@ static void main_kernel(Draft *draft, const Contract *c, const Tile *t, uint32_t
 
 void lower_contract_direct(Draft *draft, const Contract *c, const Tile *t) {
     int64_t batches = count_of(c, AXIS_BATCH), tiles = batches;
-    uint32_t packed = draft_temp(draft, 4 * batches * t->panels * t->k_max * width_of(t));
-    pack_kernel(draft, c, t, packed);
+    uint32_t packed = 0;
+    if (!t->b_in_place) {
+        packed = draft_temp(draft, 4 * batches * t->panels * t->k_max * width_of(t));
+        pack_kernel(draft, c, t, packed);
+    }
     if (t->splits == 1) {
         main_kernel(draft, c, t, packed, 0);
         return;
