@@ -52,11 +52,8 @@ static Program *load_text(const char *text) {
     return program;
 }
 
-/* The results of an entry on arrays filled with 0.1, 0.2, ... */
-static Array *run_entry(const char *text, const char *name) {
-    const Entry *entry = program_entry(load_text(text), name);
-    ck_assert_msg(entry, "%s", messages());
-    const Func *func = entry->func;
+/* The results on arrays filled with 0.1, 0.2, ... */
+static Array *run_func(const Func *func) {
     Array *args = arena_array(&arena, Array, func->params.count);
     for (uint32_t i = 0; i < func->params.count; i++) {
         const Type *type = &func->params.at[i].type;
@@ -109,12 +106,90 @@ START_TEST(functions_have_their_values) {
                                    "fn f(x: f32[2, 3], y: i32[2]) = g(x, y)\n"
                                    "fn g(x: f32[N, C], y: i32[N]) = %s\n",
                                    values[_i].body);
-    Array *out = run_entry(text, "f");
+    const Entry *entry = program_entry(load_text(text), "f");
+    ck_assert_msg(entry, "%s", messages());
+    Array *out = run_func(entry->func);
     ck_assert_int_eq(array_count(out), values[_i].count);
     for (int i = 0; i < values[_i].count; i++)
         ck_assert_msg(fabs(out->at[i] - values[_i].value[i]) < 1e-6,
                       "%s: [%d] is %g, not %g", values[_i].body, i, out->at[i],
                       values[_i].value[i]);
+}
+END_TEST
+
+/* Two ways to the same numbers: the entry `f` gives what must be zero. */
+static const char *const identities[] = {
+    "conv_by_windows(x, w, 1, 0, 1) - conv2d(x, w)",
+    "conv_by_windows(x, w, 2, 1, 1) - conv2d(x, w, stride = 2, pad = 1)",
+    "conv_by_windows(x, w, 1, 2, 2) - conv2d(x, w, pad = 2, dilation = 2)",
+    "concat([conv2d(half(x, 0), half(v, 0)), conv2d(half(x, 2), half(v, 3))], 3)"
+    " - conv2d(x, v, groups = 2)",
+    "max_pool(x, 2) - max(windows(x, [1, 2], 2, 2), over = [4, 5])",
+    "max_pool(x, 3, 2, 1) - max(windows(pad(x, [1, 2], 1, 1, -infinity), [1, 2], 3, 2),"
+    " over = [4, 5])",
+    "avg_pool(x, 2) - mean(windows(x, [1, 2], 2, 2), over = [4, 5])",
+    "avg_pool(x, 3, 1) * 9 - conv_by_windows(x, ones(w), 1, 0, 1)[0][0][0][0] * 0"
+    " - sum(windows(x, [1, 2], 3), over = [4, 5])",
+    "sum(softmax(x), over = C) - 1",
+    "exp(log_softmax(x)) - softmax(x)",
+    "kl(softmax(m), m)",
+    "cross_entropy(m, y) + log(pick(softmax(m), y))",
+    "cross_entropy(m, y, smooth = 0.4) - 0.6 * cross_entropy(m, y)"
+    " + 0.4 * mean(log_softmax(m), over = 1)",
+    "sigmoid(x) - 0.5 * (1 + tanh(x / 2))",
+    "relu(x) - leaky_relu(x, 0)",
+    "gelu(x) - x * 0.5 * (1 + erf(x / sqrt(2)))",
+    "grad(fn(z) = sum(z ^ 3))(x) - 3 * x ^ 2",
+    "grad(fn(z) = sum(grad(fn(a) = sum(a ^ 4))(z)))(x) - 12 * x ^ 2",
+    "grad(fn(a, b) = sum(a * b), wrt = b)(x, 2 * x) - x",
+    "grad(fn(t) = sum(t.p * t.q))({ p: x, q: 3 * x }).q - x",
+    "grad(fn(z) = sum(relu(z)))(0 * x)",
+    "grad(fn(z) = sum(stop(z) * z))(x) - x",
+    "flip_twice(x) - x",
+    "slice(reverse(x, C), C, 0, 1) - slice(x, C, C - 1, 1)",
+    "x @ ones_square(C) - sum(x, over = C) - 0 * x",
+    "mse(m, m + 2) - 4",
+    "hinge(m[0], 0 * m[0] + 1) - relu(1 - m[0])",
+    "norm2(x, keep = N) ^ 2 - sum(x * x, keep = N)",
+    "fold(windows(x, [1], 2, 2), [1], [H], 2) - x",
+    "sum(scatter_add(y, m, 5)) - sum(m)",
+    "lerp(x, 3 * x, 0.25) - 1.5 * x",
+    "repeat 4 with z = x { z * 2 } - 16 * x",
+    "(-7) // 2 + 4 + 7 % 3 - 1 + 2 ^ 3 - 8 + 0 * x",
+    "f32(7 // i32(2 + 0 * x)) - 3",
+};
+
+START_TEST(identities_hold) {
+    const char *text = arena_print(
+        &arena,
+        "fn conv_by_windows(x: f32[N, H, W, C], w: f32[S, S, C, O], stride, by, "
+        "dilation) {\n"
+        "    let views = windows(pad(x, [1, 2], by, by), [1, 2], S, stride, dilation)\n"
+        "    let at = shape(views)\n"
+        "    let rows = reshape(transpose(views, [0, 1, 2, 4, 5, 3]), [at[0], at[1], "
+        "at[2], S * S * C])\n"
+        "    rows @ reshape(w, [S * S * C, O])\n"
+        "}\n"
+        "fn half(x: f32[A, B, D, E], from) = slice(x, 3, from, E // 2)\n"
+        "fn ones(x) = 0 * x + 1\n"
+        "fn ones_square(n) = ones(f32(reshape(iota(n), [n, 1]) + iota(n)))\n"
+        "fn flip_twice(x) = reverse(reverse(x, 2), 2)\n"
+        "fn f(x: f32[2, 6, 6, 4], w: f32[3, 3, 4, 5], v: f32[3, 3, 2, 6], m: f32[2, 5], "
+        "y: i32[2]) =\n"
+        "    g(sin(13 * x), sin(7 * w), sin(5 * v), sin(3 * m), y)\n"
+        "fn g(x: f32[N, H, W, C], w, v, m, y) = %s\n",
+        identities[_i]);
+    const Entry *entry = program_entry(load_text(text), "f");
+    ck_assert_msg(entry, "%s", messages());
+    Arena scratch;
+    arena_init(&scratch, &guard);
+    PassContext cx = {.scratch = &scratch};
+    ck_assert(pipeline_run(&cx, entry->func->module, "autodiff"));
+    Array *out = run_func(entry->func);
+    for (int64_t i = 0; i < array_count(out); i++)
+        ck_assert_msg(fabs(out->at[i]) < 1e-5, "%s: [%d] is %g", identities[_i], (int)i,
+                      out->at[i]);
+    arena_free(&scratch);
 }
 END_TEST
 
@@ -323,6 +398,8 @@ Suite *suite_frontend(void) {
                         sizeof values / sizeof *values);
     tcase_add_loop_test(tcase, examples_elaborate_and_verify, 0,
                         sizeof examples / sizeof *examples);
+    tcase_add_loop_test(tcase, identities_hold, 0,
+                        sizeof identities / sizeof *identities);
     tcase_add_test(tcase, documentation_holds);
     tcase_add_loop_test(tcase, programs_take_a_step, 0,
                         sizeof programs / sizeof *programs);
