@@ -34,6 +34,11 @@ Value bindings_get(const Bindings *b, const void *key) {
     return b->capacity ? b->value[slot_of(b, key)] : NULL;
 }
 
+void bind(Emitter *e, const void *key, Value value) {
+    bindings_set(e->arena, &e->bound, key, value);
+    if (bindings_get(&e->origin, key)) bindings_set(e->arena, &e->origin, key, NULL);
+}
+
 void bindings_clear(Bindings *b) {
     if (b->count) memset(b->key, 0, sizeof *b->key * b->capacity);
     if (b->count) memset(b->value, 0, sizeof *b->value * b->capacity);
@@ -85,6 +90,7 @@ Value function_begin(Emitter *e, const char *name, LLVMTypeRef type) {
     e->entry = LLVMAppendBasicBlockInContext(e->context, f, "entry");
     LLVMPositionBuilderAtEnd(e->builder, e->entry);
     bindings_clear(&e->bound);
+    bindings_clear(&e->origin);
     bindings_clear(&e->memo);
     return f;
 }

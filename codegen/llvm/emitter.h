@@ -28,8 +28,9 @@ typedef struct Emitter {
     Value function;
     LLVMBasicBlockRef entry; /* stack slots go to its start */
     Bindings bound;          /* Var, Buffer: their current value or address */
-    Bindings memo;           /* Expr: its value within the current statement */
-    Bindings callees;        /* Kernel: its function, for a driver */
+    Bindings origin;  /* Var: an index that it is a constant distance behind, if any */
+    Bindings memo;    /* Expr: its value within the current statement */
+    Bindings callees; /* Kernel: its function, for a driver */
 } Emitter;
 
 /* emitter.c */
@@ -37,6 +38,7 @@ void emitter_begin(Emitter *e, Arena *arena, const Target *target, const char *n
 void emitter_end(Emitter *e); /* frees the module and its context */
 Value function_begin(Emitter *e, const char *name, LLVMTypeRef type);
 void bindings_set(Arena *arena, Bindings *b, const void *key, Value value);
+void bind(Emitter *e, const void *key, Value value); /* a new value, of no known origin */
 Value bindings_get(const Bindings *b, const void *key); /* NULL: unbound */
 void bindings_clear(Bindings *b);
 LLVMTypeRef lanes_type(const Emitter *e, Elem elem, uint32_t lanes);
@@ -56,6 +58,12 @@ void kernel_emit(Emitter *e, const Kernel *kernel, const char *name);
 
 /* expr.c, memory.c, stmt.c, math.c, philox.c */
 Value expr_emit(Emitter *e, const Expr *x);
+bool expr_is_affine(const Expr *x); /* a sum, difference or product of indices */
+Value index_emit(Emitter *e, const Expr *x);
+/* buffer[index]: constant distances are added last, where the instruction has them. */
+Value element_address(Emitter *e, const Buffer *b, const Expr *index);
+void index_bind(Emitter *e, const Var *var, const Expr *value);
+void index_bind_shifted(Emitter *e, const Var *var, Value origin, int64_t shift);
 Value load_emit(Emitter *e, const Expr *x);
 Value gather_emit(Emitter *e, const Expr *x);
 void store_emit(Emitter *e, const Stmt *s);

@@ -216,6 +216,7 @@ static Value expr_build(Emitter *e, const Expr *x) {
     case EXPR_NUM: return num_const(e, x->elem, x->lanes, x->num);
     case EXPR_VAR: return variable(e, x->var);
     case EXPR_SCALAR: {
+        if (expr_is_affine(x)) return index_emit(e, x);
         Value a = expr_emit(e, x->arg[0]);
         return scalar(e, x, a, x->args > 1 ? expr_emit(e, x->arg[1]) : NULL);
     }

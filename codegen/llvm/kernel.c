@@ -24,7 +24,7 @@ static Value table_global(Emitter *e, const Buffer *b) {
 
 static void bind_table(Emitter *e, const Buffer *b) {
     if (!b || b->kind != BUFFER_TABLE || bindings_get(&e->bound, b)) return;
-    bindings_set(e->arena, &e->bound, b, table_global(e, b));
+    bind(e, b, table_global(e, b));
 }
 
 static void bind_tables_expr(Emitter *e, const Expr *x) {
@@ -61,9 +61,9 @@ static void bind_parameters(Emitter *e, const Kernel *k, Value f) {
         if (!b->may_alias) parameter_attribute(e, f, i, "noalias");
         if (!b->written) parameter_attribute(e, f, i, "readonly");
         parameter_attribute(e, f, i, "nocapture");
-        bindings_set(e->arena, &e->bound, b, LLVMGetParam(f, i));
+        bind(e, b, LLVMGetParam(f, i));
     }
-    if (k->n) bindings_set(e->arena, &e->bound, k->n, LLVMGetParam(f, k->args.count));
+    if (k->n) bind(e, k->n, LLVMGetParam(f, k->args.count));
 }
 
 static Value inner_emit(Emitter *e, const Kernel *k, const char *name) {

@@ -1,12 +1,6 @@
 /* Loads, gathers and stores of lanes: contiguous, strided, and cut off at `active`. */
 #include "codegen/llvm/emitter.h"
 
-static Value base_of(Emitter *e, const Buffer *b) {
-    Value base = bindings_get(&e->bound, b);
-    if (!base) bug(e->arena, "buffer %s is used before it is bound", b->name);
-    return base;
-}
-
 static Value lane_const(const Emitter *e, uint32_t lane) {
     return LLVMConstInt(e->elem[ELEM_i32], lane, false);
 }
@@ -152,7 +146,8 @@ static Value load_lanes(Emitter *e, const Expr *x, Value at) {
     uint32_t count;
     bool constant = constant_active(active, x->lanes, &count);
     /* A count like 10 would be loads of 8 and of 2 lanes, and shuffles. */
-    if (x->i == 1 && x->lanes >= 8 && count & (count - 1)) constant = false;
+    bool odd = count & (count - 1), has_mask = elem_bytes(x->elem) >= 4;
+    if (active && odd && has_mask && x->i == 1 && x->lanes >= 8) constant = false;
     if (constant) {
         if (!count) return LLVMConstNull(memory_type(e, x->elem, x->lanes));
         if (x->lanes > 1 && x->i == 0)
@@ -169,12 +164,12 @@ static Value load_lanes(Emitter *e, const Expr *x, Value at) {
 }
 
 Value load_emit(Emitter *e, const Expr *x) {
-    Value at = address(e, x->elem, base_of(e, x->buffer), expr_emit(e, x->arg[0]));
+    Value at = element_address(e, x->buffer, x->arg[0]);
     return from_memory(e, x->elem, load_lanes(e, x, at));
 }
 
 Value gather_emit(Emitter *e, const Expr *x) {
-    Value at = address(e, x->elem, base_of(e, x->buffer), expr_emit(e, x->arg[0]));
+    Value at = element_address(e, x->buffer, x->arg[0]);
     Value offsets = expr_emit(e, x->arg[1]);
     at = address(e, x->elem, at, offsets);
     if (x->lanes == 1) return from_memory(e, x->elem, load_plain(e, x->buffer, 1, at));
@@ -194,7 +189,7 @@ void store_emit(Emitter *e, const Stmt *s) {
     const Buffer *b = s->buffer;
     uint32_t lanes = s->value->lanes, count;
     Value x = to_memory(e, b->elem, lanes, expr_emit(e, s->value));
-    Value at = address(e, b->elem, base_of(e, b), expr_emit(e, s->index));
+    Value at = element_address(e, b, s->index);
     if (constant_active(s->active, lanes, &count)) {
         if (!count) return;
         if (lanes > 1 && s->stride != 1) return store_elements(e, s, x, at, count);

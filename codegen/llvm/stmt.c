@@ -38,7 +38,7 @@ static void join_values(Emitter *e, const Vars *vars, Value *a, LLVMBasicBlockRe
         Value phi = LLVMBuildPhi(e->builder, LLVMTypeOf(a[i]), "");
         LLVMAddIncoming(phi, (Value[]){a[i], b[i]}, (LLVMBasicBlockRef[]){from_a, from_b},
                         2);
-        bindings_set(e->arena, &e->bound, vars->at[i], phi);
+        bind(e, vars->at[i], phi);
     }
 }
 
@@ -60,10 +60,13 @@ typedef struct Loop {
 
 static void loop_copies(Emitter *e, const Loop *loop, Value first, int64_t step,
                         uint32_t copies) {
+    bool is_constant = LLVMIsAConstantInt(first) != NULL;
     for (uint32_t i = 0; i < copies; i++) {
-        Value at = first;
-        if (i) at = LLVMBuildAdd(e->builder, first, index_const(e, step * i), "");
-        bindings_set(e->arena, &e->bound, loop->var, at);
+        if (is_constant)
+            bind(e, loop->var,
+                 index_const(e, LLVMConstIntGetSExtValue(first) + step * i));
+        else
+            index_bind_shifted(e, loop->var, first, step * i);
         stmt_emit(e, loop->body);
     }
 }
@@ -74,7 +77,7 @@ static void loop_phis(Emitter *e, const Loop *loop, Value *phi, Value *outer,
     for (uint32_t i = 0; i < loop->sets.count; i++) {
         phi[i] = LLVMBuildPhi(e->builder, LLVMTypeOf(outer[i]), "");
         LLVMAddIncoming(phi[i], &outer[i], &before, 1);
-        bindings_set(e->arena, &e->bound, loop->sets.at[i], phi[i]);
+        bind(e, loop->sets.at[i], phi[i]);
     }
 }
 
@@ -96,7 +99,10 @@ static Value loop_rotated(Emitter *e, const Loop *loop, Value begin, Value end,
     Value counter = LLVMBuildPhi(b, e->i64, "");
     loop_phis(e, loop, phi, outer, before);
     loop_copies(e, loop, counter, step, copies);
-    Value next = LLVMBuildAdd(b, counter, index_const(e, step * copies), "");
+    /* The freeze hides the step from loop strength reduction, which would take half of the
+     * time of code generation to undo what the addresses of index.c are made for. */
+    Value now = LLVMBuildFreeze(b, counter, "");
+    Value next = LLVMBuildAdd(b, now, index_const(e, step * copies), "");
     Value *inner = current_values(e, &loop->sets);
     LLVMBasicBlockRef latch = LLVMGetInsertBlock(b);
     LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, end, ""), body, after);
@@ -162,8 +168,7 @@ static void if_emit(Emitter *e, const Stmt *s) {
     Value *in_then = current_values(e, &sets);
     LLVMBasicBlockRef then_end = LLVMGetInsertBlock(e->builder);
     LLVMBuildBr(e->builder, after);
-    for (uint32_t i = 0; i < sets.count; i++)
-        bindings_set(e->arena, &e->bound, sets.at[i], outer[i]);
+    for (uint32_t i = 0; i < sets.count; i++) bind(e, sets.at[i], outer[i]);
     enter_block(e, other);
     if (s->other) stmt_emit(e, s->other);
     Value *in_other = current_values(e, &sets);
@@ -182,27 +187,31 @@ static void local_emit(Emitter *e, const Buffer *b) {
     Value slot = LLVMBuildAlloca(e->builder, type, "");
     LLVMSetAlignment(slot, 64);
     LLVMPositionBuilderAtEnd(e->builder, here);
-    bindings_set(e->arena, &e->bound, b, slot);
+    bind(e, b, slot);
 }
 
 static void view_emit(Emitter *e, const Stmt *s) {
-    Elem elem = s->buffer->elem;
-    Value at = address(e, elem, bindings_get(&e->bound, s->base), expr_emit(e, s->index));
+    Value at = element_address(e, s->base, s->index);
     if (s->value) {
-        Value base2 = bindings_get(&e->bound, s->base2);
-        Value at2 = address(e, elem, base2, expr_emit(e, s->index2));
+        Value at2 = element_address(e, s->base2, s->index2);
         at = LLVMBuildSelect(e->builder, expr_emit(e, s->value), at, at2, "");
     }
-    bindings_set(e->arena, &e->bound, s->buffer, at);
+    bind(e, s->buffer, at);
 }
 
 static void prefetch_emit(Emitter *e, const Stmt *s) {
     LLVMTypeRef i32 = e->elem[ELEM_i32];
-    Value base = bindings_get(&e->bound, s->buffer);
-    Value at = address(e, s->buffer->elem, base, expr_emit(e, s->index));
+    Value at = element_address(e, s->buffer, s->index);
     Value read = LLVMConstInt(i32, 0, false), data = LLVMConstInt(i32, 1, false);
     Value all_levels = LLVMConstInt(i32, 3, false);
     intrinsic(e, "llvm.prefetch", e->pointer, (Value[]){at, read, all_levels, data}, 4);
+}
+
+static void set_emit(Emitter *e, const Stmt *s) {
+    if (s->var->is_index)
+        index_bind(e, s->var, s->value);
+    else
+        bind(e, s->var, expr_emit(e, s->value));
 }
 
 void stmt_emit(Emitter *e, const Stmt *s) {
@@ -213,9 +222,7 @@ void stmt_emit(Emitter *e, const Stmt *s) {
         break;
     case STMT_FOR: for_emit(e, s); break;
     case STMT_LET:
-    case STMT_SET:
-        bindings_set(e->arena, &e->bound, s->var, expr_emit(e, s->value));
-        break;
+    case STMT_SET: set_emit(e, s); break;
     case STMT_STORE: store_emit(e, s); break;
     case STMT_LOCAL: local_emit(e, s->buffer); break;
     case STMT_VIEW: view_emit(e, s); break;
