@@ -71,7 +71,8 @@ static void close_all(Session *s) {
 /* Memory that ends and invariants that break come back to the guard here. */
 static Status run_guarded(Session *s, SessionBody *body) {
     if (guard_enter(s->guard)) {
-        print_messages(s);
+        /* rendering takes memory, and would come back here */
+        if (s->guard.status != STATUS_MEMORY) print_messages(s);
         if (s->guard.status == STATUS_BUG)
             fprintf(stderr, "tenon %s: this is our mistake, please report it: %s\n",
                     s->options->verb, s->guard.message);

@@ -73,7 +73,10 @@ static Status jit_make(const JitOptions *options, const Plan *const *plans,
                        uint32_t kernel_count, Jit **out, char *message) {
     *out = NULL;
     Jit *jit = mem_alloc(sizeof *jit);
-    if (!jit) return STATUS_MEMORY;
+    if (!jit) {
+        snprintf(message, 512, "out of memory");
+        return STATUS_MEMORY;
+    }
     arena_init(&jit->arena, &jit->guard);
     if (guard_enter(jit->guard)) {
         Status status = jit->guard.status;
