@@ -2,17 +2,9 @@
  * dimensions, others are unknown and silence what depends on them.  Once for each mode. */
 #include "frontend/load.h"
 
-static const AstType *plain_type(const Unit *unit, const AstType *type) {
-    for (int i = 0; type && type->alias && i < 16; i++) {
-        const UnitEntry *entry = unit_find(unit, type->alias, &unit);
-        type = entry ? entry->alias : NULL;
-    }
-    return type && !type->alias ? type : NULL;
-}
-
 /* A tensor with a symbol for each open dimension; unknown where the rank is open. */
 static Value rigid_value(Elab *e, Env *env, const AstParam *param) {
-    const AstType *ast = plain_type(env->unit, param->type);
+    const AstType *ast = unit_type(env->unit, param->type);
     Type type;
     if (!ast) return value_unknown;
     for (uint32_t i = 0; i < ast->dim.count; i++) {
@@ -34,7 +26,7 @@ static Value rigid_value(Elab *e, Env *env, const AstParam *param) {
 }
 
 static bool check_pattern(Elab *e, const AstParam *param) {
-    const AstType *ast = plain_type(e->unit, param->type);
+    const AstType *ast = unit_type(e->unit, param->type);
     uint32_t rests = 0;
     for (uint32_t i = 0; ast && i < ast->dim.count; i++)
         rests += ast->dim.at[i]->kind == AST_rest;

@@ -3,8 +3,10 @@
  * is left, the tensor work, into graph functions.
  *
  *     elaborate.c          expressions, blocks, static if
- *     elaborate_call.c     binding arguments, shape patterns, calls
- *     elaborate_operator.c arithmetic, promotion, broadcasting
+ *     elaborate_call.c     binding arguments, calls
+ *     elaborate_shape.c    types and shape patterns
+ *     elaborate_operator.c arithmetic on numbers and dimensions, operators, @
+ *     elaborate_align.c    promotion and broadcasting
  *     elaborate_frame.c    graph functions under construction, what they capture, repeat
  *     elaborate_net.c      parameters, state, layers and their paths, optimisers
  *     elaborate_grad.c     grad, trees of parameters
@@ -196,7 +198,7 @@ const Type *tensor_type(const Value *v);
 Builder elab_builder(Elab *e, Span span);
 Value elab_repeat(Elab *e, Env env, const Ast *ast);
 
-/* elaborate_operator.c */
+/* elaborate_operator.c, elaborate_align.c */
 Value elab_binary(Elab *e, BinaryOp op, Value a, Value b, Span span);
 Value elab_negate(Elab *e, Value a, Span span);
 Value elab_scalar(Elab *e, Op op, const Value *arg, uint32_t args, Span span);
@@ -208,6 +210,10 @@ bool elab_align_from(Elab *e, Value *v, uint32_t count, uint32_t first, const ch
                      Span span);
 /* By numpy's rule; `what` wants that type, says the message. */
 Value elab_expand(Elab *e, Value v, const Type *to, const char *what, Span span);
+Elem elab_common_elem(const Value *v, uint32_t count);
+Value elab_mismatch(Elab *e, const char *what, const Type *a, const Type *b, uint32_t i,
+                    uint32_t k,
+                    Span span); /* dimensions i and k differ; always unknown */
 Value elab_matmul(Elab *e, Value a, Value b, Span span);
 bool elab_truth(Elab *e, const Value *v, Span span, bool *truth); /* false: not known */
 
@@ -222,6 +228,11 @@ const char *closure_param(Elab *e, const Closure *closure, uint32_t i);
 uint32_t closure_missing(Elab *e, const Closure *closure); /* required and still open */
 const char *closure_first_missing(Elab *e, const Closure *closure); /* NULL: none */
 Value elab_body(Elab *e, const AstFunction *function, Env env);
+
+/* elaborate_shape.c */
+const AstType *unit_type(const Unit *unit,
+                         const AstType *type); /* aliases followed, or NULL */
+const char *pattern_text(Elab *e, const AstType *ast);
 bool elab_dim(Elab *e, const Value *v, Span span, const char *what, Dim *dim);
 bool elab_type(Elab *e, Env env, const AstType *ast, Type *type); /* all known */
 /* Binds the names of `ast` to the dimensions of `type`; false: reported. */

@@ -13,10 +13,6 @@ static Dim dim_of(Elab *e, const Value *v) {
     return v->integer >= 0 ? v->integer : dim_sub(&e->module->dims, 0, -v->integer);
 }
 
-static double real_of(const Value *v) {
-    return v->kind == VALUE_int ? (double)v->integer : v->real;
-}
-
 static Value overflow(Elab *e, Span span) {
     elab_error(e, span, "integer overflow: a number or dimension beyond 2^46");
     return value_unknown;
@@ -182,260 +178,6 @@ bool elab_truth(Elab *e, const Value *v, Span span, bool *truth) {
 
 /* ---- tensors -------------------------------------------------------------------------- */
 
-/* A dimension's value while the program runs: as many ones as its symbol says, added. */
-static Value dim_tensor(Elab *e, Dim dim, Span span) {
-    Builder b = elab_builder(e, span);
-    Dims *dims = &e->module->dims;
-    uint32_t number;
-    int64_t scale, offset;
-    if (e->checking) return elab_tensor(e, build_const(&b, ELEM_f32, 1));
-    if (!dim_linear(dims, dim, &number, &scale, &offset)) {
-        elab_error(e, span, "%s as a number: only multiples of one open dimension can be",
-                   dim_text(e, dim));
-        return value_unknown;
-    }
-    const Symbol *symbol = &dims->symbols.at[number];
-    Dim extent = dim_symbol(dims, symbol->name, symbol->max);
-    Type ones = type_tensor(ELEM_f32, 1, &extent);
-    Val sum = build_reduce(&b, OP_sum, build_fill(&b, &ones, 1), (int64_t[]){0}, 1);
-    sum = build_mul(&b, sum, build_const(&b, ELEM_f32, (double)scale));
-    return elab_tensor(e, build_add(&b, sum, build_const(&b, ELEM_f32, (double)offset)));
-}
-
-static Value list_tensor(Elab *e, const Value *v, Span span) {
-    double *values = arena_array(e->arena, double, v->list.count + 1);
-    for (uint32_t i = 0; i < v->list.count; i++) {
-        const Value *item = &v->list.at[i];
-        if (item->kind == VALUE_unknown) return value_unknown;
-        if (!value_is_static_number(item)) {
-            elab_error(e, span, "a list of numbers is wanted here, found %s in it",
-                       elab_words(e, item));
-            return value_unknown;
-        }
-        values[i] = real_of(item);
-    }
-    Dim dim = v->list.count;
-    Attr attr[] = {attr_int(ATTR_elem, ELEM_f32), attr_ints(ATTR_dims, &dim, 1),
-                   attr_reals(ATTR_values, values, v->list.count)};
-    if (dim == 0) {
-        elab_error(e, span, "an empty list is no tensor");
-        return value_unknown;
-    }
-    return elab_tensor(e, elab_emit(e, OP_const, NULL, 0, attr, 3, span));
-}
-
-Value elab_to_tensor(Elab *e, Value v, Elem elem, Span span) {
-    Builder b = elab_builder(e, span);
-    switch ((int)v.kind) {
-    case VALUE_tensor:
-    case VALUE_unknown: return v;
-    case VALUE_int: return elab_tensor(e, build_const(&b, elem, (double)v.integer));
-    case VALUE_real:
-        return elab_tensor(
-            e, build_const(&b, elem_is_float(elem) ? elem : ELEM_f32, v.real));
-    case VALUE_bool: return elab_tensor(e, build_const(&b, ELEM_bool, v.truth));
-    case VALUE_dim: return dim_tensor(e, v.dim, span);
-    case VALUE_list: return list_tensor(e, &v, span);
-    default: break;
-    }
-    elab_error(e, span, "a tensor or a number is wanted here, found %s",
-               elab_words(e, &v));
-    if (v.kind == VALUE_function && closure_first_missing(e, v.function))
-        elab_hint(e, "it still awaits `%s`", closure_first_missing(e, v.function));
-    if (v.kind == VALUE_record && v.record.count)
-        elab_hint(e, "take one of its fields, as .%s", v.record.at[0].name);
-    return value_unknown;
-}
-
-Value elab_cast(Elab *e, Value v, Elem elem, Span span) {
-    v = elab_to_tensor(e, v, elem, span);
-    if (v.kind != VALUE_tensor) return v;
-    Builder b = elab_builder(e, span);
-    Value cast = elab_tensor(e, build_cast(&b, frame_use(e, &v.tensor), elem));
-    cast.tensor.ghost_rank = v.tensor.ghost_rank;
-    memcpy(cast.tensor.place, v.tensor.place, sizeof v.tensor.place);
-    return cast;
-}
-
-/* The element type that operands meet in. */
-static Elem common_elem(const Value *v, uint32_t count) {
-    Elem elem = ELEM_bool;
-    bool any_int = false, any_real = false;
-    for (uint32_t i = 0; i < count; i++) {
-        if (v[i].kind == VALUE_tensor && tensor_type(&v[i])->elem > elem)
-            elem = tensor_type(&v[i])->elem;
-        any_int |= v[i].kind == VALUE_int;
-        any_real |= v[i].kind == VALUE_real;
-    }
-    if (any_real && !elem_is_float(elem)) return ELEM_f32;
-    return any_int && elem == ELEM_bool ? ELEM_i32 : elem;
-}
-
-/* Where dimension i of an operand lies in a result: `shape` with its memory of ghosts. */
-static bool place_dims(const Value *v, const Type *to, const Tensor *memory,
-                       int64_t *axes) {
-    const Type *type = tensor_type(v);
-    const Tensor *own = &v->tensor;
-    uint32_t shift = to->rank - type->rank;
-    if (type->rank > to->rank) return false;
-    bool whole = shift && own->ghost_rank && own->ghost_rank == to->rank;
-    bool both =
-        shift && own->ghost_rank && memory && own->ghost_rank == memory->ghost_rank;
-    for (uint32_t i = 0; i < type->rank; i++) {
-        axes[i] = (int64_t)(i + shift);
-        if (whole) axes[i] = own->place[i];
-        if (!both || whole) continue;
-        uint32_t k = 0;
-        while (k < to->rank && memory->place[k] != own->place[i]) k++;
-        if (k == to->rank) return false;
-        axes[i] = k;
-    }
-    return true;
-}
-
-static bool fits_at(const Type *type, const Type *to, const int64_t *axes,
-                    uint32_t *bad) {
-    for (uint32_t i = 0; i < type->rank; i++) {
-        Dim a = type->dim[i], b = to->dim[axes[i]];
-        *bad = i;
-        if (a != b && a != 1) return false;
-    }
-    return true;
-}
-
-static Val squeeze_and_broadcast(Elab *e, const Value *v, const Type *to, int64_t *axes,
-                                 Span span) {
-    const Type *type = tensor_type(v);
-    Builder b = elab_builder(e, span);
-    Val val = frame_use(e, &v->tensor);
-    Type target = *to, kept = type_scalar(type->elem);
-    int64_t kept_axes[MAX_RANK];
-    target.elem = type->elem;
-    for (uint32_t i = 0; i < type->rank; i++) {
-        if (type->dim[i] == 1 && to->dim[axes[i]] != 1) continue;
-        kept_axes[kept.rank] = axes[i];
-        kept.dim[kept.rank++] = type->dim[i];
-    }
-    if (kept.rank < type->rank) val = build_reshape(&b, val, kept.rank, kept.dim);
-    return build_broadcast(&b, val, &target, kept_axes);
-}
-
-static Value expand_like(Elab *e, Value v, const Type *to, const Tensor *memory,
-                         const char *what, Span span) {
-    int64_t axes[MAX_RANK];
-    uint32_t bad = 0;
-    if (v.kind != VALUE_tensor || type_same_shape(tensor_type(&v), to)) return v;
-    const Type *type = tensor_type(&v);
-    if (!place_dims(&v, to, memory, axes) || !fits_at(type, to, axes, &bad)) {
-        elab_error(e, span, "%s wants %s, found %s", what, type_text(e, to),
-                   type_text(e, type));
-        return value_unknown;
-    }
-    return elab_tensor(e, squeeze_and_broadcast(e, &v, to, axes, span));
-}
-
-Value elab_expand(Elab *e, Value v, const Type *to, const char *what, Span span) {
-    return expand_like(e, v, to, NULL, what, span);
-}
-
-static Value mismatch(Elab *e, const char *what, const Type *a, const Type *b, uint32_t i,
-                      uint32_t k, Span span) {
-    elab_error(e, span,
-               "%s of %s and %s: dimension %u is %s on the left, but %s on the right",
-               what, type_text(e, a), type_text(e, b), i > k ? i : k,
-               dim_text(e, a->dim[i]), dim_text(e, b->dim[k]));
-    if (a->rank != b->rank && strcmp(what, "`@`"))
-        elab_hint(e, "shapes of different rank are lined up at the last dimension");
-    return value_unknown;
-}
-
-/* The common shape of two tensors, as a Value that only holds type and memory. */
-typedef struct Shape {
-    Type type;
-    Tensor memory;
-} Shape;
-
-static bool join_shapes(Elab *e, Shape *into, const Value *v, const char *what,
-                        Span span) {
-    const Type *type = tensor_type(v);
-    Shape *low = into, high = {*type, v->tensor};
-    Shape swapped = *into;
-    bool is_left = true; /* the lower rank is the left one */
-    if (into->type.rank > type->rank) {
-        swapped = high;
-        high = *into;
-        low = &swapped;
-        is_left = false;
-    }
-    int64_t axes[MAX_RANK];
-    const Type *a = &low->type;
-    uint32_t shift = high.type.rank - a->rank;
-    const Tensor *own = &low->memory;
-    bool whole = shift && own->ghost_rank && own->ghost_rank == high.type.rank;
-    bool both =
-        shift && !whole && own->ghost_rank && own->ghost_rank == high.memory.ghost_rank;
-    for (uint32_t i = 0; i < a->rank; i++) {
-        axes[i] = whole ? own->place[i] : i + shift;
-        for (uint32_t k = 0; both && k < high.type.rank; k++)
-            if (high.memory.place[k] == own->place[i]) axes[i] = k;
-    }
-    Shape joined = high;
-    if (!shift && !high.memory.ghost_rank)
-        joined.memory = own->ghost_rank ? *own : high.memory;
-    for (uint32_t i = 0; i < a->rank; i++) {
-        Dim *to = &joined.type.dim[axes[i]];
-        if (a->dim[i] == *to || a->dim[i] == 1) continue;
-        if (*to == 1) {
-            *to = a->dim[i];
-            continue;
-        }
-        uint32_t k = (uint32_t)axes[i];
-        if (is_left)
-            mismatch(e, what, a, &high.type, i, k, span);
-        else
-            mismatch(e, what, &high.type, a, k, i, span);
-        return false;
-    }
-    *into = joined;
-    return true;
-}
-
-/* Makes all operands tensors of one shape, those from `first` on of one element type. */
-bool elab_align_from(Elab *e, Value *v, uint32_t count, uint32_t first, const char *what,
-                     Span span) {
-    Shape shape = {0};
-    bool any = false;
-    for (uint32_t i = 0; i < count; i++) {
-        if (v[i].kind == VALUE_unknown) return false;
-        if (!value_is_static_number(&v[i]))
-            v[i] = elab_to_tensor(e, v[i], ELEM_f32, span);
-        if (v[i].kind == VALUE_unknown) return false;
-        if (v[i].kind != VALUE_tensor) continue;
-        if (!any)
-            shape = (Shape){*tensor_type(&v[i]), v[i].tensor};
-        else if (!join_shapes(e, &shape, &v[i], what, span))
-            return false;
-        any = true;
-    }
-    Elem elem = common_elem(v + first, count - first);
-    shape.type.elem = elem;
-    Builder b = elab_builder(e, span);
-    for (uint32_t i = 0; i < count; i++) {
-        if (v[i].kind != VALUE_tensor)
-            v[i] = elab_tensor(e, build_fill(&b, &shape.type, real_of(&v[i])));
-        if (i >= first) v[i] = elab_cast(e, v[i], elem, span);
-        v[i] = expand_like(e, v[i], &shape.type, &shape.memory, what, span);
-        if (v[i].kind != VALUE_tensor) return false;
-        v[i].tensor.ghost_rank = shape.memory.ghost_rank;
-        memcpy(v[i].tensor.place, shape.memory.place, sizeof shape.memory.place);
-    }
-    return true;
-}
-
-bool elab_align(Elab *e, Value *v, uint32_t count, const char *what, Span span) {
-    return elab_align_from(e, v, count, 0, what, span);
-}
-
 typedef enum Wants { WANTS_ANY, WANTS_FLOAT, WANTS_NUMBER, WANTS_BOOL } Wants;
 
 static Wants op_wants(Op op) {
@@ -486,8 +228,8 @@ static const char *op_spelling(Elab *e, Op op) {
 Value elab_scalar(Elab *e, Op op, const Value *arg, uint32_t args, Span span) {
     Value v[2] = {arg[0], args > 1 ? arg[1] : value_none};
     if (all_static(v, args))
-        return value_real(
-            scalar_value(op, ELEM_f64, real_of(&v[0]), args > 1 ? real_of(&v[1]) : 0));
+        return value_real(scalar_value(op, ELEM_f64, value_number(&v[0]),
+                                       args > 1 ? value_number(&v[1]) : 0));
     if (!elab_align(e, v, args, op_spelling(e, op), span) || !widen(e, op, v, args, span))
         return value_unknown;
     Val val[2];
@@ -501,7 +243,7 @@ Value elab_scalar(Elab *e, Op op, const Value *arg, uint32_t args, Span span) {
 /* ---- powers, signs, operators ---------------------------------------------------------- */
 
 static Value power(Elab *e, Value a, Value b, Span span) {
-    double n = value_is_static_number(&b) ? real_of(&b) : NAN;
+    double n = value_is_static_number(&b) ? value_number(&b) : NAN;
     if (n == 1) return a;
     if (n == 0.5) return elab_scalar(e, OP_sqrt, &a, 1, span);
     if (n == -0.5) return elab_scalar(e, OP_rsqrt, &a, 1, span);
@@ -546,7 +288,8 @@ Value elab_binary(Elab *e, BinaryOp op, Value a, Value b, Span span) {
         return binary_ints(e, op, a.integer, b.integer, span);
     if (value_is_integer(&a) && value_is_integer(&b) && op != BINARY_matmul)
         return binary_dims(e, op, &a, &b, span);
-    if (numbers && op != BINARY_matmul) return binary_reals(op, real_of(&a), real_of(&b));
+    if (numbers && op != BINARY_matmul)
+        return binary_reals(op, value_number(&a), value_number(&b));
     if (a.kind == VALUE_tensor || b.kind == VALUE_tensor)
         return binary_tensors(e, op, a, b, span);
     if (equality && !(value_is_static_number(&a) && b.kind == VALUE_dim) &&
@@ -626,10 +369,10 @@ Value elab_matmul(Elab *e, Value a, Value b, Span span) {
         return value_unknown;
     }
     if (x->dim[x->rank - 1] != w->dim[batch])
-        return mismatch(e, "`@`", x, w, x->rank - 1, batch, span);
+        return elab_mismatch(e, "`@`", x, w, x->rank - 1, batch, span);
     for (uint32_t i = 0; i < batch; i++)
-        if (x->dim[i] != w->dim[i]) return mismatch(e, "`@`", x, w, i, i, span);
-    Elem elem = common_elem((Value[]){a, b}, 2);
+        if (x->dim[i] != w->dim[i]) return elab_mismatch(e, "`@`", x, w, i, i, span);
+    Elem elem = elab_common_elem((Value[]){a, b}, 2);
     if (!elem_is_float(elem)) elem = ELEM_f32;
     a = elab_cast(e, a, elem, span);
     b = elab_cast(e, b, elem, span);

@@ -83,14 +83,6 @@ bool is_entry(const AstFunction *f) {
     return true;
 }
 
-static const AstType *plain_type(const Unit *unit, const AstType *type) {
-    for (int i = 0; type && type->alias && i < 16; i++) {
-        const UnitEntry *entry = unit_find(unit, type->alias, &unit);
-        type = entry ? entry->alias : NULL;
-    }
-    return type;
-}
-
 /* An open dimension becomes what --bind says. */
 static bool bind_dim(Loaded *l, Elab *e, Env *env, const Ast *dim) {
     const ProgramOptions *options = l->options;
@@ -125,7 +117,7 @@ static bool entry_inputs(Loaded *l, Elab *e, const AstFunction *f, Value *arg) {
         const AstParam *param = &f->param[i];
         arg[i] = (Value){0};
         if (!param->type || param->value) continue;
-        const AstType *ast = plain_type(l->unit, param->type);
+        const AstType *ast = unit_type(l->unit, param->type);
         Type type;
         for (uint32_t k = 0; k < ast->dim.count; k++)
             if (!bind_dim(l, e, &env, ast->dim.at[k])) return false;

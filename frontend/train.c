@@ -146,11 +146,7 @@ static Elem wanted_elem(Training *t, const Closure *f, uint32_t i, Elem otherwis
         if (f->bound && f->bound[p].kind != VALUE_missing) continue;
         if (k++ == i) type = f->function->param[p].type;
     }
-    const Unit *unit = t->l->unit;
-    for (int depth = 0; type && type->alias && depth < 16; depth++) {
-        const UnitEntry *entry = unit_find(unit, type->alias, &unit);
-        type = entry ? entry->alias : NULL;
-    }
+    type = unit_type(t->l->unit, type);
     if (type) return type->elem;
     return i == 0 ? ELEM_f32 : otherwise == ELEM_u8 ? ELEM_i32 : otherwise;
 }

@@ -132,6 +132,9 @@ struct Value {
 static inline bool value_is_static_number(const Value *v) {
     return v->kind == VALUE_int || v->kind == VALUE_real;
 }
+static inline double value_number(const Value *v) { /* of an int or real */
+    return v->kind == VALUE_int ? (double)v->integer : v->real;
+}
 static inline bool value_is_integer(const Value *v) {
     return v->kind == VALUE_int || v->kind == VALUE_dim;
 }
