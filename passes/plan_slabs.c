@@ -1,4 +1,4 @@
-/* Offsets in the work memory: the largest first, each at the lowest place that is free
+/* Offsets in the work memory: the largest first, each in the smallest gap that is free
  * throughout its life. */
 #include "passes/planner.h"
 #include <stdlib.h>
