@@ -62,7 +62,8 @@ typedef struct Fuse {
     bool *
         anchored; /* [nodes] stored whatever happens: a contraction's operand, a result */
     VEC(Group) groups;
-    bool *visited; /* [groups], for reaches() */
+    bool *visited;           /* [groups], for reaches() */
+    uint32_t *stamp, stamps; /* [nodes], for price_of() */
 } Fuse;
 
 static const Node *node_of(const Fuse *f, Val v) {
@@ -139,27 +140,32 @@ static int weight_of(Op op) {
 
 /* The price of computing `v` again from what is in memory anyway. */
 typedef struct Price {
-    int ops, streams;
+    int ops;     /* an element */
+    int streams; /* values of about as many elements that it reads */
 } Price;
 
 #define TOO_DEAR 1000
 
-static void add_price(const Fuse *f, Val v, bool first, int64_t elements, Price *price) {
+static void add_price(Fuse *f, Val v, bool first, int64_t elements, Price *price) {
     const Node *node = node_of(f, v);
-    if (price->ops >= TOO_DEAR || is_fill(node) || node->op == OP_iota) return;
+    if (f->stamp[v] == f->stamps || is_fill(node) || node->op == OP_iota) return;
+    f->stamp[v] = f->stamps;
     if (!is_light(f, node) || (f->anchored[v] && !first)) {
         bool again = node->op == OP_random || node->op == OP_concat;
         if (again) price->ops = TOO_DEAR;
         price->streams += 2 * size_of(f, v) > elements;
         return;
     }
-    if (op_info[node->op].class == CLASS_ELEMWISE) price->ops += weight_of(node->op);
+    bool small = size_of(f, v) * 16 < elements;
+    if (op_info[node->op].class == CLASS_ELEMWISE && !small)
+        price->ops += weight_of(node->op);
     for (uint32_t i = 0; i < node->args; i++)
         add_price(f, node->arg[i], false, elements, price);
 }
 
-static Price price_of(const Fuse *f, Val v) {
+static Price price_of(Fuse *f, Val v) {
     Price price = {0};
+    f->stamps++;
     add_price(f, v, true, size_of(f, v), &price);
     return price;
 }
@@ -372,15 +378,23 @@ static bool joins(Fuse *f, Val v, const Use *use) {
     return false;
 }
 
-/* Whether each of the groups that want `v` had better compute it. */
-static bool is_recomputed(const Fuse *f, Val v) {
+/* Whether each of the groups that want `v` had better compute it: reading what it is made
+ * of again costs no more than writing it once and reading that. */
+static bool is_recomputed(Fuse *f, Val v) {
     const Node *node = node_of(f, v);
+    const UseList *list = &f->uses[v];
     if (!is_light(f, node) || is_narrowed(f, node)) return false;
-    for (uint32_t i = 0; i < f->uses[v].count; i++)
-        if (f->groups.at[f->uses[v].at[i].group].alone) return is_fill(node);
+    bool spread = false;
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (f->groups.at[list->at[i].group].alone) return is_fill(node);
+        spread |= list->at[i].relation == SPREAD;
+    }
     Price price = price_of(f, v);
-    if (size_of(f, v) <= 16) return price.ops <= 64 && price.streams <= 16;
-    return price.ops <= 6 && price.streams <= 1;
+    int64_t size = size_of(f, v);
+    if (size == 1) return price.ops <= 12;
+    if (spread && price.ops > 3) return false;
+    int users = (int)list->count;
+    return price.ops <= 12 && price.streams * users <= price.streams + 1 + users;
 }
 
 static void mark(Fuse *f, Val v, uint32_t g, Relation relation) {
@@ -436,7 +450,7 @@ static Val inner_reduction(const Fuse *f, Val v, int depth) {
     if (!depth || (op_info[node->op].class != CLASS_ELEMWISE && node->op != OP_reshape))
         return NO_VAL;
     for (uint32_t i = 0; i < node->args; i++) {
-        if (f->anchored[node->arg[i]]) continue;
+        if (f->anchored[node->arg[i]] && !is_reduce(node_of(f, node->arg[i]))) continue;
         Val found = inner_reduction(f, node->arg[i], depth - 1);
         if (found != NO_VAL) return found;
     }
@@ -552,6 +566,64 @@ static bool find_rows(Fuse *f, Val v, uint32_t *g) {
     return false;
 }
 
+/* ---- groups that turn out to walk the same elements ---- */
+
+/* Whether two reductions over equally many elements read one and the same array. */
+static bool shares_leaf(const Fuse *f, Val u, Val v) {
+    uint32_t nodes = f->func->nodes.count;
+    int64_t elements = size_of(f, node_of(f, v)->arg[0]);
+    for (int turn = 0; turn < 2; turn++) {
+        Val x = turn ? u : v, y = turn ? v : u;
+        Val leaf = big_leaf(f, x, true, elements, arena_array(f->scratch, bool, nodes));
+        if (leaf != NO_VAL &&
+            reads_leaf(f, y, leaf, arena_array(f->scratch, bool, nodes)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_connected(Fuse *f, uint32_t a, uint32_t b) {
+    memset(f->visited, 0, f->groups.count * sizeof *f->visited);
+    if (reaches(f, a, b)) return true;
+    memset(f->visited, 0, f->groups.count * sizeof *f->visited);
+    return reaches(f, b, a);
+}
+
+/* Group `from` becomes part of `to` and is no more. */
+static void merge_groups(Fuse *f, uint32_t to, uint32_t from) {
+    Group *into = &f->groups.at[to], *old = &f->groups.at[from];
+    for (Val v = 0; v < f->func->nodes.count; v++) {
+        UseList list = f->uses[v]; /* is written over no faster than it is read */
+        f->uses[v].count = 0;
+        for (uint32_t i = 0; i < list.count; i++) {
+            Use use = list.at[i];
+            if (use.group == from) use.group = to;
+            add_use(f, v, use);
+        }
+        if (f->fate[v] == FATE_STORED && f->home[v] == from) f->home[v] = to;
+    }
+    for (uint32_t i = 0; i < old->results.count; i++)
+        vec_push(f->scratch, &into->results, old->results.at[i]);
+    for (uint32_t i = 0; i < old->reductions.count; i++)
+        vec_push(f->scratch, &into->reductions, old->reductions.at[i]);
+    *old = (Group){.count = DIM_OVERFLOW, .contract = NO_VAL, .alone = true};
+}
+
+/* Two groups with reductions over the same elements, neither of which waits for the other. */
+static void merge_alike(Fuse *f, Val v, uint32_t g) {
+    for (uint32_t i = 0; i < f->groups.count; i++) {
+        const Group *group = &f->groups.at[i];
+        if (i == g || group->alone || group->contract != NO_VAL ||
+            group->count != f->groups.at[g].count)
+            continue;
+        bool alike = false;
+        for (uint32_t j = 0; j < group->reductions.count; j++)
+            alike |= same_reduction(f, group->reductions.at[j], v) &&
+                     shares_leaf(f, group->reductions.at[j], v);
+        if (alike && !is_connected(f, g, i)) merge_groups(f, g, i);
+    }
+}
+
 static void store(Fuse *f, Val v) {
     const Node *node = node_of(f, v);
     uint32_t g;
@@ -583,6 +655,11 @@ static void decide(Fuse *f, Val v) {
         f->fate[v] = FATE_INLINE;
     } else {
         store(f, v);
+    }
+    if (is_reduce(node) && f->fate[v] != FATE_MAIN) {
+        uint32_t g = f->fate[v] == FATE_STORED ? f->home[v] : list->at[0].group;
+        if (count_of(f, v) == f->groups.at[g].count && !f->groups.at[g].alone)
+            merge_alike(f, v, g);
     }
     use_operands(f, v);
 }
@@ -690,6 +767,19 @@ static void find_anchored(Fuse *f) {
         anchor(f, f->func->results.at[i]);
 }
 
+static void decide_all(Fuse *f) {
+    uint32_t nodes = f->func->nodes.count;
+    memset(f->uses, 0, nodes * sizeof *f->uses);
+    memset(f->fate, 0, nodes * sizeof *f->fate);
+    f->groups.count = 0;
+    uint32_t results = new_group(f, NO_VAL, DIM_OVERFLOW);
+    f->groups.at[results].results.count = 0;
+    f->groups.at[results].alone = true;
+    for (uint32_t i = 0; i < f->func->results.count; i++)
+        add_use(f, f->func->results.at[i], (Use){results, OUTSIDE, 0});
+    for (Val v = nodes; v-- > 0;) decide(f, v);
+}
+
 static void fuse_func(Arena *scratch, Func *func) {
     uint32_t nodes = func->nodes.count;
     Fuse f = {.scratch = scratch, .func = func, .dims = &func->module->dims};
@@ -698,13 +788,12 @@ static void fuse_func(Arena *scratch, Func *func) {
     f.home = arena_array(scratch, uint32_t, nodes);
     f.visited = arena_array(scratch, bool, 2 * nodes + 2);
     f.anchored = arena_array(scratch, bool, nodes);
+    f.stamp = arena_array(scratch, uint32_t, nodes);
     find_anchored(&f);
-    uint32_t results = new_group(&f, NO_VAL, DIM_OVERFLOW);
-    f.groups.at[results].results.count = 0;
-    f.groups.at[results].alone = true;
-    for (uint32_t i = 0; i < func->results.count; i++)
-        add_use(&f, func->results.at[i], (Use){results, OUTSIDE, 0});
-    for (Val v = nodes; v-- > 0;) decide(&f, v);
+    decide_all(&f);
+    /* Again, knowing now what is in memory for others to read. */
+    for (Val v = 0; v < nodes; v++) f.anchored[v] |= f.fate[v] == FATE_STORED;
+    decide_all(&f);
     Rewrite rewrite = rewrite_begin(func, scratch);
     Writer w = {.fuse = &f, .to = rewrite.to, .map = rewrite.map};
     for (Val v = 0; v < nodes; v++)

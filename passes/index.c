@@ -157,11 +157,12 @@ const Index *index_int(Emitter *e, int64_t value) {
 
 const Index *index_counter(Emitter *e, const Expr *at, int64_t extent, uint32_t domain,
                            int64_t unit) {
+    /* One that does not move is known everywhere. */
     Counter *c = arena_new(e->arena, Counter);
     *c = (Counter){.at = at,
                    .extent = extent,
                    .lanes = 1,
-                   .level = emit_level(e),
+                   .level = at->kind == EXPR_INT ? 0 : emit_level(e),
                    .domain = domain,
                    .unit = unit};
     return index_atom(e, atom_digit(e, c, 1, 0));

@@ -291,6 +291,25 @@ static void one_stretch(Build *b, Block *block, uint32_t depth, const Stretch *s
                   block_end(&body));
 }
 
+/* A few steps of known places are written out: what depends on them alone, a row of scales,
+ * then leaves the outer loops. */
+static uint32_t write_out_stretches(Emitter *e, Stretch *stretch, uint32_t count) {
+    Stretch out[MAX_STRETCHES];
+    uint32_t steps = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (stretch[i].begin->kind != EXPR_INT || stretch[i].end->kind != EXPR_INT)
+            return count;
+        for (int64_t at = stretch[i].begin->i; at < stretch[i].end->i;
+             at += stretch[i].lanes) {
+            if (steps == 4) return count;
+            out[steps++] = (Stretch){stretch[i].lanes, expr_int(e->arena, at),
+                                     expr_int(e->arena, at + stretch[i].lanes), true};
+        }
+    }
+    memcpy(stretch, out, sizeof *out * steps);
+    return steps;
+}
+
 static void nest_loops(Build *b, Block *block, uint32_t depth) {
     Emitter *e = b->e;
     for (uint32_t i = 0; i < b->stores; i++)
@@ -310,6 +329,7 @@ static void nest_loops(Build *b, Block *block, uint32_t depth) {
         count = domain_piece(e, extent, begin, end, lanes, stretch);
     else
         count = domain_stretches(e, begin, end, lanes, stretch);
+    if (last && !split) count = write_out_stretches(e, stretch, count);
     for (uint32_t i = 0; i < count; i++) one_stretch(b, block, depth, &stretch[i]);
 }
 
