@@ -42,6 +42,8 @@ typedef struct Edge {
 typedef struct Reach {
     Val value;
     const AffineMap *map;
+    bool in_memory; /* a parameter, or `temp` */
+    int32_t temp;   /* temporary that holds it; -1: none */
     bool regular; /* all dimensions but the outermost constant, edges of the form above */
     int64_t base, step[MAX_AXES];
     uint32_t edges;
@@ -60,6 +62,9 @@ typedef struct Contract {
 } Contract;
 
 void contract_shape(const Func *group, Val node, Contract *out);
+Reach contract_reach(const Contract *c, Val value, const AffineMap *map);
+/* Least and largest value of a form over the axes, before its division. */
+void contract_range(const Contract *c, const Affine *form, int64_t *low, int64_t *high);
 
 /*
  * An edge as the loops see it.  With a divisor d the row axis is walked as (phase, rest),
@@ -140,6 +145,8 @@ Buffer *draft_buffer(DraftKernel *k, OperandKind kind, uint32_t index, Elem elem
                      bool written);
 /* All parameters of the group as arguments, placed in the emitter. */
 void draft_params(DraftKernel *k);
+/* The argument for an operand that is in memory. */
+Buffer *draft_operand(DraftKernel *k, const Contract *c, const Reach *r);
 void draft_end(DraftKernel *k, const Expr *tasks, Block *body);
 
 /* Places of the contraction's result from those of its axes; stores every result of the
@@ -149,6 +156,10 @@ void contract_store(const Contract *c, Emitter *e, Buffer *const *results,
 Buffer **draft_results(DraftKernel *k);
 
 void lower_contract(Arena *arena, const Target *target, const Func *group, Lowered *out);
+
+int64_t value_bytes_max(const Func *group, Val v);
+/* Copies A where that pays, and makes `c` read the copy. */
+void contract_stage(Draft *draft, Contract *c);
 
 /* One element at a time, for any maps and element types. */
 void lower_contract_plain(Draft *draft, const Contract *c);

@@ -13,9 +13,7 @@ static AxisRole axis_role(bool a, bool b, bool out) {
     return b ? AXIS_COL : AXIS_ROW;
 }
 
-/* Smallest and largest value of a form over the axes, before the division. */
-static void form_range(const Contract *c, const Affine *form, int64_t *low,
-                       int64_t *high) {
+void contract_range(const Contract *c, const Affine *form, int64_t *low, int64_t *high) {
     *low = *high = form->offset;
     for (uint32_t i = 0; i < c->axes; i++) {
         int64_t reach = form->coefficient[i] * (c->extent[i] - 1);
@@ -28,7 +26,7 @@ static bool form_inside(const Contract *c, const Affine *form, Dim dim, int64_t 
     uint32_t axis;
     if (affine_is_axis(form, &axis) && c->dim[axis] == dim) return true;
     int64_t low, high;
-    form_range(c, form, &low, &high);
+    contract_range(c, form, &low, &high);
     return form->divisor == 1 && low >= 0 && high < max && dim_is_const(dim);
 }
 
@@ -53,10 +51,11 @@ static bool edge_take(const Contract *c, const Affine *form, Dim dim, int64_t st
     return dim_is_const(dim);
 }
 
-static Reach reach_of(const Contract *c, Val value, const AffineMap *map) {
+Reach contract_reach(const Contract *c, Val value, const AffineMap *map) {
     const Type *type = graph_type(c->group, value);
     const Dims *dims = &c->group->module->dims;
-    Reach r = {.value = value, .map = map, .regular = true};
+    Reach r = {.value = value, .map = map, .regular = true, .temp = -1};
+    r.in_memory = graph_node(c->group, value)->op == OP_param;
     int64_t stride = 1;
     for (uint32_t i = type->rank; i-- > 0;) {
         const Affine *form = &map->dim[i];
@@ -109,6 +108,6 @@ void contract_shape(const Func *group, Val node, Contract *out) {
         uint32_t axis;
         if (affine_is_axis(&result->dim[i], &axis)) list_add(out, axis);
     }
-    out->a = reach_of(out, x, a);
-    out->b = reach_of(out, y, b);
+    out->a = contract_reach(out, x, a);
+    out->b = contract_reach(out, y, b);
 }

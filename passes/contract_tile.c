@@ -175,6 +175,13 @@ static double tile_cost(uint32_t rows, uint32_t vectors) {
     return (cost < 8 ? 8 : cost) + 0.1 * loads + 0.6;
 }
 
+/* Setting a pointer for each row, once a run. */
+static double pointer_cost(const Search *s, uint32_t rows) {
+    const Tile *t = s->t;
+    if (t->uniform || t->known_rows || t->even % rows == 0) return 0;
+    return 2.5 * rows / (double)t->loop[t->loops - 1].extent;
+}
+
 static bool tile_fits(const Search *s, uint32_t rows, uint32_t vectors) {
     uint32_t used = rows * vectors + vectors + 1;
     bool one = s->t->uniform || s->t->known_rows || s->t->even % rows == 0;
@@ -195,8 +202,9 @@ static void choose_tile(Search *s) {
         for (uint32_t rows = 1; rows <= 14 && tile_fits(s, rows, vectors); rows++) {
             uint32_t tail = all % vectors;
             int64_t full = all / vectors;
-            double cost = (double)full * tile_cost(rows, vectors);
-            if (tail) cost += tile_cost(rows, tail);
+            double pointers = pointer_cost(s, rows);
+            double cost = (double)full * (tile_cost(rows, vectors) + pointers);
+            if (tail) cost += tile_cost(rows, tail) + pointers;
             cost *= (double)ceil_div(t->rows_max, rows);
             if (best && cost >= best) continue;
             best = cost;
@@ -340,7 +348,7 @@ bool contract_tile(const Contract *c, const Target *target, Arena *arena, Tile *
     if (!c->a.regular || !c->b.regular || c->b.edges || !c->list[AXIS_COL].count)
         return false;
     if (!has_even_cols(c)) return false;
-    if (graph_node(g, c->a.value)->op != OP_param) return false;
+    if (!c->a.in_memory) return false;
     if (graph_type(g, c->a.value)->elem != ELEM_f32 ||
         graph_type(g, c->node)->elem != ELEM_f32)
         return false;

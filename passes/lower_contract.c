@@ -45,6 +45,13 @@ Buffer **draft_results(DraftKernel *k) {
     return all;
 }
 
+Buffer *draft_operand(DraftKernel *k, const Contract *c, const Reach *r) {
+    Elem elem = graph_type(c->group, r->value)->elem;
+    if (r->temp >= 0)
+        return draft_buffer(k, OPERAND_TEMP, (uint32_t)r->temp, elem, false);
+    return draft_buffer(k, OPERAND_PARAM, r->value, elem, false);
+}
+
 void draft_end(DraftKernel *k, const Expr *tasks, Block *body) {
     Draft *draft = k->draft;
     k->kernel->tasks = tasks;
@@ -151,23 +158,25 @@ static void lower_rest(Draft *draft, Val contract, uint32_t temp) {
     }
 }
 
-static void lower_alone(Draft *draft, Val node) {
-    Contract c;
-    Tile tile;
-    contract_shape(draft->group, node, &c);
-    if (lower_contract_planes(draft, &c)) return;
-    if (contract_tile(&c, draft->target, draft->arena, &tile))
-        lower_contract_direct(draft, &c, &tile);
-    else
-        lower_contract_plain(draft, &c);
-}
-
-static int64_t bytes_max(const Func *group, Val v) {
+int64_t value_bytes_max(const Func *group, Val v) {
     const Type *type = graph_type(group, v);
     int64_t bytes = elem_bytes(type->elem);
     for (uint32_t i = 0; i < type->rank; i++)
         bytes *= dim_max(&group->module->dims, type->dim[i]);
     return bytes;
+}
+
+static void lower_alone(Draft *draft, Val node) {
+    Contract c;
+    Tile tile;
+    contract_shape(draft->group, node, &c);
+    if (lower_contract_planes(draft, &c)) return;
+    Contract plain = c;
+    if (graph_type(c.group, node)->elem == ELEM_f32) contract_stage(draft, &c);
+    if (contract_tile(&c, draft->target, draft->arena, &tile))
+        lower_contract_direct(draft, &c, &tile);
+    else
+        lower_contract_plain(draft, &plain);
 }
 
 void lower_contract(Arena *arena, const Target *target, const Func *group, Lowered *out) {
@@ -176,7 +185,7 @@ void lower_contract(Arena *arena, const Target *target, const Func *group, Lower
     if (results_follow(group, node, arena)) {
         lower_alone(&draft, node);
     } else {
-        uint32_t temp = draft_temp(&draft, bytes_max(group, node));
+        uint32_t temp = draft_temp(&draft, value_bytes_max(group, node));
         draft.group = bare_group(arena, group, node);
         lower_alone(&draft, node);
         for (uint32_t i = 0; i < draft.kernels.count; i++) {

@@ -926,7 +926,7 @@ static void main_kernel(Draft *draft, const Contract *c, const Tile *t, uint32_t
     Direct d = {.c = c, .t = t, .arena = a, .k = draft_kernel(draft, "main")};
     d.e = d.k.emitter;
     if (t->splits == 1) draft_params(&d.k);
-    d.a = draft_buffer(&d.k, OPERAND_PARAM, c->a.value, ELEM_f32, false);
+    d.a = draft_operand(&d.k, c, &c->a);
     d.b = t->b_in_place ? draft_buffer(&d.k, OPERAND_PARAM, c->b.value, ELEM_f32, false)
                         : draft_buffer(&d.k, OPERAND_TEMP, packed, ELEM_f32, false);
     d.load = load_tile;
