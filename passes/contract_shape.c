@@ -41,6 +41,8 @@ static bool edge_take(const Contract *c, const Affine *form, Dim dim, int64_t st
                   .stride = stride};
     for (uint32_t i = 0; i < c->axes; i++) {
         if (!form->coefficient[i]) continue;
+        if (c->role[i] == AXIS_ROW && c->dim[i] == 1)
+            continue; /* it is walked by nobody */
         bool row = c->role[i] == AXIS_ROW, reduce = c->role[i] == AXIS_REDUCE;
         if ((!row && !reduce) || !dim_is_const(c->dim[i])) return false;
         int32_t *axis = row ? &out->row : &out->reduce;
