@@ -395,11 +395,14 @@ static void resolve(const Planner *p, const PlanStep *step, uint32_t count) {
     }
 }
 
-static void find_n(const Planner *p, const Func *entry, Plan *plan) {
+/* The run-time dimension may show in a group or a body only: a sum over it, say. */
+static void find_n(const Planner *p, const Func *func, Plan *plan) {
     uint32_t symbol;
     int64_t scale, offset;
-    for (Val v = 0; v < entry->nodes.count; v++) {
-        const Type *type = graph_type(entry, v);
+    for (Val v = 0; v < func->nodes.count; v++) {
+        const Type *type = graph_type(func, v);
+        const Attr *body = node_attr(graph_node(func, v), ATTR_body);
+        if (body) find_n(p, body->func, plan);
         for (uint32_t i = 0; i < type->rank && !type->parts; i++) {
             if (dim_is_const(type->dim[i])) continue;
             if (!dim_linear(p->dims, type->dim[i], &symbol, &scale, &offset))

@@ -72,6 +72,13 @@ static int report(Arena *arena, uint64_t seed, const RandomCase *program) {
     print_case(&small);
     aloud = true;
     fails_in_child(&aloud, &small);
+    fflush(stdout);
+    if (fork() == 0) { /* making them may be what fails */
+        printf("\n%s\n", random_kernels(arena, &small));
+        fflush(stdout);
+        _exit(0);
+    }
+    wait(NULL);
     return 1;
 }
 

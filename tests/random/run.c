@@ -145,29 +145,58 @@ static const char *run_calls(Run *run) {
     return wrong;
 }
 
+static const Plan *plan_of(Arena *arena, const RandomCase *program, const Target *target,
+                           Module **module) {
+    Arena scratch;
+    arena_init(&scratch, arena->guard);
+    PassContext cx = {&scratch, target};
+    *module = random_parse(arena, program->text);
+    const Plan *plan = NULL;
+    if (pipeline_run(&cx, *module, NULL))
+        plan = plan_entry(&cx, arena, module_find(*module, "main"),
+                          layout_state(arena, *module));
+    arena_free(&scratch);
+    return plan;
+}
+
+static void print_steps(const PlanStep *step, uint32_t steps, Text *out) {
+    for (uint32_t i = 0; i < steps; i++) {
+        if (step[i].kernel) loop_print(step[i].kernel, out);
+        print_steps(step[i].step, step[i].steps, out);
+    }
+}
+
+const char *random_kernels(Arena *arena, const RandomCase *program) {
+    Target target;
+    Module *module;
+    Text text;
+    text_init(&text, arena);
+    if (target_find(NULL, &target)) return "";
+    const Plan *plan = plan_of(arena, program, &target, &module);
+    graph_print(module, &text);
+    if (plan) print_steps(plan->step, plan->steps, &text);
+    return text.at;
+}
+
 const char *random_run(Arena *arena, const RandomCase *program) {
     Target target;
-    Arena scratch;
     Jit *jit;
+    Module *module;
     char message[512] = "";
     if (target_find(NULL, &target)) return "no target";
-    arena_init(&scratch, arena->guard);
-    PassContext cx = {&scratch, &target};
-    Module *module = random_parse(arena, program->text);
-    Run run = {arena, program, NULL, NULL, random_evaluate(arena, module, program), NULL};
-    if (!pipeline_run(&cx, module, NULL)) return "the pipeline refuses the program";
-    run.plan =
-        plan_entry(&cx, arena, module_find(module, "main"), layout_state(arena, module));
+    const Array *want =
+        random_evaluate(arena, random_parse(arena, program->text), program);
+    Run run = {arena, program, plan_of(arena, program, &target, &module),
+               NULL,  want,    NULL};
+    if (!run.plan) return "the pipeline refuses the program";
     JitOptions options = {.target = &target, .threads = 1};
     if (jit_new(&options, &run.plan, 1, &jit, message))
         return arena_print(arena, "%s", message);
     run.call = jit_entry(jit, run.plan->name);
     run.got = arena_array(arena, Array, program->results);
     for (uint32_t i = 0; i < program->results; i++)
-        run.got[i] =
-            array_new(arena, run.want[i].elem, run.want[i].rank, run.want[i].dim);
+        run.got[i] = array_new(arena, want[i].elem, want[i].rank, want[i].dim);
     const char *wrong = run_calls(&run);
     jit_free(jit);
-    arena_free(&scratch);
     return wrong;
 }
