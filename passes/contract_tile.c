@@ -341,6 +341,13 @@ static bool has_even_cols(const Contract *c) {
     return stretches <= 1;
 }
 
+/* Elements that the innermost loop passes: the line of zeros has as many. */
+#define MAX_ZEROS ((int64_t)1 << 16)
+static int64_t zero_reach(const Tile *t) {
+    const ReduceLoop *run = &t->loop[t->loops - 1];
+    return run->extent * llabs(run->a_step);
+}
+
 bool contract_tile(const Contract *c, const Target *target, Arena *arena, Tile *out) {
     *out = (Tile){0};
     Search s = {c, target, arena, out};
@@ -370,6 +377,7 @@ bool contract_tile(const Contract *c, const Target *target, Arena *arena, Tile *
     }
     if (!order_reduce(&s)) return false;
     order_rows(&s);
+    if (!out->uniform && zero_reach(out) > MAX_ZEROS) return false;
     choose_tile(&s);
     choose_blocks(&s);
     choose_tasks(&s);

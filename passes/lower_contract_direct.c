@@ -5,6 +5,7 @@
  * whose B does not change may keep them.
  */
 #include "passes/contract.h"
+#include <stdlib.h>
 
 typedef struct Direct Direct;
 /* `lanes` sums from place `at` on. */
@@ -297,6 +298,10 @@ static int64_t plain_k_step(const Direct *d, uint32_t l) {
     return d->t->b_in_place ? d->t->loop[l].b_step : d->t->loop[l].k_step;
 }
 
+static int64_t run_a_step(const Direct *d) {
+    return loop_a_step(d, d->t->loops - 1);
+}
+
 static int64_t loop_k_step(const Direct *d, uint32_t l) {
     const ReduceLoop *loop = &d->t->loop[l];
     int64_t step = plain_k_step(d, l);
@@ -366,6 +371,7 @@ static void set_views(Direct *d, Panel *p, Block *b) {
         return;
     }
     base = block_let(b, "base", base);
+    int64_t zeros = run_a_step(d) < 0 ? d->zeros->count - 1 : 0;
     for (uint32_t i = 0; i < p->rows; i++) {
         const Expr *row = add(d, p->row, num(d, i));
         p->view[i] = buffer_view(a, arena_print(a, "a%u", i), ELEM_f32);
@@ -386,7 +392,7 @@ static void set_views(Direct *d, Panel *p, Block *b) {
         }
         place = block_let(b, "place", place);
         block_view_if(b, p->view[i], op2(d, OP_ge, place, num(d, 0)), d->a,
-                      add(d, at, place), d->zeros, num(d, 0));
+                      add(d, at, place), d->zeros, num(d, zeros));
     }
 }
 
@@ -920,6 +926,13 @@ static bool may_be_empty(const Direct *d) {
     return false;
 }
 
+/* What a run reads in place of a row outside; from its last element where it goes back. */
+static Buffer *zero_line(Direct *d) {
+    int64_t reach = (d->t->loop[d->t->loops - 1].extent - 1) * llabs(run_a_step(d)) + 1;
+    float *zeros = arena_array(d->arena, float, reach);
+    return buffer_table(d->arena, "zeros", ELEM_f32, zeros, reach);
+}
+
 static void main_kernel(Draft *draft, const Contract *c, const Tile *t, uint32_t packed,
                         uint32_t parts) {
     Arena *a = draft->arena;
@@ -935,8 +948,7 @@ static void main_kernel(Draft *draft, const Contract *c, const Tile *t, uint32_t
     int64_t sums = one_tile ? t->rows * width_of(t) : tile_size(t);
     d.tile = buffer_local(a, "sums", ELEM_f32, sums);
     if (t->splits == 1) d.results = draft_results(&d.k);
-    int64_t run = t->loop[t->loops - 1].extent;
-    d.zeros = buffer_table(a, "zeros", ELEM_f32, arena_array(a, float, run), run);
+    d.zeros = zero_line(&d);
     Block body = block_new(a);
     block_local(&body, d.tile);
     open_task(&d, &body, true);
