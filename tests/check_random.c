@@ -29,12 +29,18 @@ START_TEST(passes_keep_the_meaning) {
 }
 END_TEST
 
+START_TEST(compiled_code_agrees) {
+    check_chunk(random_run, _i);
+}
+END_TEST
+
 Suite *suite_random(void);
 Suite *suite_random(void) {
     Suite *suite = suite_create("random");
     TCase *tcase = tcase_create("random");
-    tcase_set_timeout(tcase, 120);
+    tcase_set_timeout(tcase, 240);
     tcase_add_loop_test(tcase, passes_keep_the_meaning, 0, PROGRAMS / CHUNK);
+    tcase_add_loop_test(tcase, compiled_code_agrees, 0, PROGRAMS / CHUNK);
     suite_add_tcase(suite, tcase);
     return suite;
 }
