@@ -84,7 +84,7 @@ Elem elab_common_elem(const Value *v, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         if (v[i].kind == VALUE_tensor && tensor_type(&v[i])->elem > elem)
             elem = tensor_type(&v[i])->elem;
-        any_int |= v[i].kind == VALUE_int;
+        any_int |= value_is_integer(&v[i]);
         any_real |= v[i].kind == VALUE_real;
     }
     if (any_real && !elem_is_float(elem)) return ELEM_f32;
@@ -208,28 +208,33 @@ static bool join_shapes(Elab *e, Shape *into, const Value *v, const char *what,
     return true;
 }
 
+/* The shape that the tensors among the operands extend to: a scalar where there is none. */
+static bool common_shape(Elab *e, Value *v, uint32_t count, const char *what, Span span,
+                         Shape *shape) {
+    bool any = false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (value_is_static_number(&v[i]) || v[i].kind == VALUE_dim) continue;
+        v[i] = elab_to_tensor(e, v[i], ELEM_f32, span);
+        if (v[i].kind == VALUE_unknown) return false;
+        if (any && !join_shapes(e, shape, &v[i], what, span)) return false;
+        if (!any) *shape = (Shape){*tensor_type(&v[i]), v[i].tensor};
+        any = true;
+    }
+    return true;
+}
+
 /* Makes all operands tensors of one shape, those from `first` on of one element type. */
 bool elab_align_from(Elab *e, Value *v, uint32_t count, uint32_t first, const char *what,
                      Span span) {
     Shape shape = {0};
-    bool any = false;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
         if (v[i].kind == VALUE_unknown) return false;
-        if (!value_is_static_number(&v[i]))
-            v[i] = elab_to_tensor(e, v[i], ELEM_f32, span);
-        if (v[i].kind == VALUE_unknown) return false;
-        if (v[i].kind != VALUE_tensor) continue;
-        if (!any)
-            shape = (Shape){*tensor_type(&v[i]), v[i].tensor};
-        else if (!join_shapes(e, &shape, &v[i], what, span))
-            return false;
-        any = true;
-    }
+    if (!common_shape(e, v, count, what, span, &shape)) return false;
     Elem elem = elab_common_elem(v + first, count - first);
     shape.type.elem = elem;
     Builder b = elab_builder(e, span);
     for (uint32_t i = 0; i < count; i++) {
-        if (v[i].kind != VALUE_tensor)
+        if (value_is_static_number(&v[i]))
             v[i] = elab_tensor(e, build_fill(&b, &shape.type, value_number(&v[i])));
         if (i >= first) v[i] = elab_cast(e, v[i], elem, span);
         v[i] = expand_like(e, v[i], &shape, what, span);

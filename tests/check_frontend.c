@@ -193,6 +193,42 @@ START_TEST(identities_hold) {
 }
 END_TEST
 
+/* A batch that is known at run time only. */
+START_TEST(open_batch_has_its_value) {
+    static const Binding open[] = {{"N", 8, true}};
+    static const ProgramOptions run_time = {.binding = open, .bindings = 1};
+    const char *text =
+        "net m(x: f32[N, 3]) { logits = x |> dense(4) |> batch_norm |> relu }\n"
+        "fn f(x: f32[N, 3]) = { a: mean(x), b: N * x[0], c: flatten(x), d: N - 1,\n"
+        "                       e: mean(cross_entropy(m(x).logits, i32(x[0])[0] + 0 * "
+        "iota(N))) }\n";
+    Program *program =
+        program_load_text(&arena, &diag, "t", text, strlen(text), &run_time);
+    ck_assert_msg(program, "%s", messages());
+    const Entry *entry = program_entry(program, "f");
+    ck_assert_msg(entry, "%s", messages());
+    const Func *func = entry->func;
+    Array *args = arena_array(&arena, Array, func->params.count);
+    int64_t n = 4;
+    for (uint32_t i = 0; i < func->params.count; i++) {
+        const Type *type = &func->params.at[i].type;
+        int64_t dim[MAX_RANK];
+        for (uint32_t k = 0; k < type->rank; k++)
+            dim[k] = dim_value(&func->module->dims, type->dim[k], &n);
+        args[i] = array_new(&arena, type->elem, type->rank, dim);
+        for (int64_t k = 0; k < array_count(&args[i]); k++)
+            args[i].at[k] = 0.25 * (double)k;
+    }
+    Array *out = arena_array(&arena, Array, func->results.count);
+    eval_func(func, args, &n, &arena, out);
+    ck_assert_double_eq_tol(out[0].at[0], 0.25 * 5.5, 1e-9);
+    ck_assert_double_eq_tol(out[1].at[2], 4 * 0.5, 1e-9);
+    ck_assert_int_eq(array_count(&out[2]), 12);
+    ck_assert_double_eq_tol(out[3].at[0], 3, 1e-9);
+    ck_assert(isfinite(out[4].at[0]));
+}
+END_TEST
+
 /* ---- training, by the evaluator --------------------------------------------------------- */
 
 typedef struct State {
@@ -296,7 +332,7 @@ static const char *const examples[] = {
     "examples/mlp",           "examples/lenet",          "examples/smallcnn",
     "examples/resnet20",      "examples/resnet18",       "examples/bench",
     "tests/programs/svm",     "tests/programs/low_rank", "tests/programs/blocks",
-    "tests/programs/attacks",
+    "tests/programs/attacks", "tests/programs/uses",
 };
 
 static const struct {
@@ -362,6 +398,17 @@ START_TEST(printing_is_stable) {
 }
 END_TEST
 
+static const char *const prelude[] = {"activations", "augment", "initialisers",
+                                      "layers",      "losses",  "optimisers",
+                                      "schedules"};
+
+START_TEST(prelude_has_no_mistake) {
+    const char *path =
+        arena_print(&arena, "%s/frontend/prelude/%s.tn", SOURCE_DIR, prelude[_i]);
+    ck_assert_msg(program_load(&arena, &diag, path, &options), "%s", messages());
+}
+END_TEST
+
 /* Every snippet of the language's page is a file that loads; its blocks take a step. */
 START_TEST(documentation_holds) {
     const char *path = SOURCE_DIR "/docs/language.md";
@@ -400,6 +447,9 @@ Suite *suite_frontend(void) {
                         sizeof examples / sizeof *examples);
     tcase_add_loop_test(tcase, identities_hold, 0,
                         sizeof identities / sizeof *identities);
+    tcase_add_loop_test(tcase, prelude_has_no_mistake, 0,
+                        sizeof prelude / sizeof *prelude);
+    tcase_add_test(tcase, open_batch_has_its_value);
     tcase_add_test(tcase, documentation_holds);
     tcase_add_loop_test(tcase, programs_take_a_step, 0,
                         sizeof programs / sizeof *programs);
