@@ -312,12 +312,15 @@ static Value elab_node(Elab *e, Env env, const Ast *ast) {
     bug(e->arena, "a statement stands for an expression");
 }
 
+bool elab_work(Elab *e, Span span) {
+    if (++e->work <= WORK_LIMIT) return true;
+    if (e->work == WORK_LIMIT + 1)
+        elab_error(e, span, "the program unfolds into too much work");
+    return false;
+}
+
 Value elab_expression(Elab *e, Env env, const Ast *ast) {
-    if (++e->work > WORK_LIMIT) {
-        if (e->work == WORK_LIMIT + 1)
-            elab_error(e, ast->span, "the program unfolds into too much work");
-        return value_unknown;
-    }
+    if (!elab_work(e, ast->span)) return value_unknown;
     if (e->nodes > NODE_DEPTH) {
         elab_error(e, ast->span, "calls and expressions nest too deeply");
         return value_unknown;
@@ -345,7 +348,10 @@ static Value elab_named(Elab *e, Env env, const Ast *ast) {
 }
 
 static void add_result(Elab *e, const Ast *ast, Value v) {
-    if (!e->results) bug(e->arena, "a result outside of a function");
+    if (!e->results) {
+        elab_error(e, ast->span, "a named result belongs in a function");
+        return;
+    }
     Field field = {ast->define.name, arena_copy(e->arena, &v, sizeof v)};
     for (uint32_t i = 0; i < e->results->fields.count; i++)
         if (!strcmp(e->results->fields.at[i].name, field.name)) {

@@ -19,7 +19,7 @@
 #include "ir/build.h"
 
 #define CALL_DEPTH   120     /* nested calls */
-#define WORK_LIMIT   2000000 /* expressions evaluated for one function or entry */
+#define WORK_LIMIT   1000000 /* expressions and calls run for one function or entry */
 #define NODE_DEPTH   4000 /* nested expressions over all calls: what 8 MB of stack take */
 #define TENSOR_LIMIT ((int64_t)1 << 37) /* bytes of one tensor; beyond it is a mistake */
 
@@ -169,6 +169,8 @@ typedef struct Elab {
 } Elab;
 
 /* elaborate.c */
+bool elab_work(Elab *e,
+               Span span); /* counts one piece of work; false: too much, reported */
 Value elab_expression(Elab *e, Env env, const Ast *ast);
 Value elab_block(Elab *e, Env env, const Ast *block); /* names results into e->results */
 const Value *env_find(const Env *env, const char *name);

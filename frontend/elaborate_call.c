@@ -370,6 +370,7 @@ static Value run_ast(Elab *e, const Closure *c, const Value *all, Span span) {
 }
 
 Value elab_apply(Elab *e, const Closure *c, const Value *all, Span span) {
+    if (!elab_work(e, span)) return value_unknown;
     if (e->depth >= CALL_DEPTH) {
         elab_error(e, span, "calls nest more than %d deep in `%s`", CALL_DEPTH,
                    closure_name(c));

@@ -8,6 +8,7 @@
  * All are elaborated before any is finished: only then all slots, and so their names, are
  * known.
  */
+#include "frontend/builtin.h"
 #include "frontend/load.h"
 
 /* Sites of random numbers, so that no two entries draw the same. */
@@ -37,12 +38,9 @@ static bool data_argument(Training *t, const AstArg *arg, const Value *v) {
         *number = v->integer;
         return true;
     }
-    if (!strcmp(arg->name, "shape") && v->kind == VALUE_list &&
-        v->list.count < MAX_RANK) {
-        data->rank = v->list.count;
-        for (uint32_t i = 0; i < data->rank; i++) data->dim[i] = v->list.at[i].integer;
-        return true;
-    }
+    if (!strcmp(arg->name, "shape"))
+        return want_dims(&t->e, v, arg->value->span, data->dim, &data->rank) &&
+               data->rank < MAX_RANK;
     elab_error(&t->e, arg->value->span,
                "`%s` of the data is to be a whole number, found %s", arg->name,
                elab_words(&t->e, v));
@@ -127,6 +125,12 @@ static Value data_port(Training *t, uint32_t i) {
     Type type = type_scalar(field->elem);
     type.dim[type.rank++] = t->block->data.batch;
     for (uint32_t k = 0; k < field->rank; k++) type.dim[type.rank++] = field->dim[k];
+    if (type_count(&t->e.module->dims, &type) == DIM_OVERFLOW) {
+        elab_error(&t->e, t->block->data.span,
+                   "a batch of %s has more elements than 2^46", type_text(&t->e, &type));
+        return value_unknown;
+    }
+    if (!elab_within_memory(&t->e, &type, t->block->data.span)) return value_unknown;
     return run_port(&t->e, field->name, ROLE_INPUT, type, t->block->data.span, -1);
 }
 
@@ -157,6 +161,7 @@ static Value call_with_data(Training *t, const Closure *f, bool augment, Span sp
     Value arg[4];
     for (uint32_t i = 0; i < info->fields; i++) {
         Value v = data_port(t, i);
+        if (v.kind != VALUE_tensor) return v;
         arg[i] = convert(t, v, wanted_elem(t, f, i, info->field[i].elem));
     }
     if (augment && t->augment) {
