@@ -293,11 +293,11 @@ static Status time_kernels(const Options *options) {
 
 Status verb_bench(const Options *options) {
     if (options->kernels || options->tiles) return time_kernels(options);
-    Bench bench = {.rows = json_array()};
     if (options->arg.count == 0) {
         fprintf(stderr, "tenon bench: needs a MODEL.tn\n");
         return STATUS_USAGE;
     }
+    Bench bench = {.rows = json_array()};
     Status status = read_old(options, &bench);
     if (status == STATUS_OK) status = bench_cases(options, &bench);
     Status written = write_results(options, &bench);
