@@ -19,7 +19,7 @@
 #include "ir/build.h"
 
 #define CALL_DEPTH   120     /* nested calls */
-#define WORK_LIMIT   1000000 /* expressions and calls run for one function or entry */
+#define WORK_LIMIT   2000000 /* expressions and calls run for one function or entry */
 #define NODE_DEPTH   4000 /* nested expressions over all calls: what 8 MB of stack take */
 #define TENSOR_LIMIT ((int64_t)1 << 37) /* bytes of one tensor; beyond it is a mistake */
 

@@ -78,6 +78,7 @@ Suite *suite_errors(void);
 Suite *suite_errors(void) {
     Suite *suite = suite_create("errors");
     TCase *tcase = tcase_create("golden");
+    tcase_set_timeout(tcase, 60);
     if (glob(SOURCE_DIR "/tests/errors/*.tn", 0, NULL, &files) == 0)
         tcase_add_loop_test(tcase, mistake_is_told, 0, (int)files.gl_pathc);
     suite_add_tcase(suite, tcase);
