@@ -44,6 +44,7 @@ static bool edge_take(const Contract *c, const Affine *form, Dim dim, int64_t st
         if (c->role[i] == AXIS_ROW && c->dim[i] == 1)
             continue; /* it is walked by nobody */
         bool row = c->role[i] == AXIS_ROW, reduce = c->role[i] == AXIS_REDUCE;
+        if (row && c->dim[i] == 1) continue;
         if ((!row && !reduce) || !dim_is_const(c->dim[i])) return false;
         int32_t *axis = row ? &out->row : &out->reduce;
         if (*axis >= 0) return false;

@@ -169,10 +169,11 @@ static void order_rows(Search *s) {
 
 /* Work of a k step of one tile in FMA slots: two FMAs a cycle, four cycles until a sum may be
  * added to again, loads and the loop in what is left of the front end. */
-static double tile_cost(uint32_t rows, uint32_t vectors) {
+static double tile_cost(const Search *s, uint32_t rows, uint32_t vectors) {
     double fma = rows * vectors, loads = rows + vectors;
     double cost = fma > loads ? fma : loads;
-    return (cost < 8 ? 8 : cost) + 0.1 * loads + 0.6;
+    double least = s->t->known_rows ? 11 : 8; /* these loops are not unrolled */
+    return (cost < least ? least : cost) + 0.1 * loads + 0.6;
 }
 
 /* Setting a pointer for each row, once a run. */
@@ -203,8 +204,8 @@ static void choose_tile(Search *s) {
             uint32_t tail = all % vectors;
             int64_t full = all / vectors;
             double pointers = pointer_cost(s, rows);
-            double cost = (double)full * (tile_cost(rows, vectors) + pointers);
-            if (tail) cost += tile_cost(rows, tail) + pointers;
+            double cost = (double)full * (tile_cost(s, rows, vectors) + pointers);
+            if (tail) cost += tile_cost(s, rows, tail) + pointers;
             cost *= (double)ceil_div(t->rows_max, rows);
             if (best && cost >= best) continue;
             best = cost;

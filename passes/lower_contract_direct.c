@@ -32,11 +32,11 @@ struct Direct {
         *last; /* no block of an outer loop comes after this one; NULL: there is one */
     SumLoad *load;
     Buffer **results; /* NULL: sums only */
+    bool has_rowbase; /* else rows' own places are in the tables of edges */
     bool at_once;     /* a tile's results are stored when its sums are complete */
 };
 
-#define NO_PLACE                                                                         \
-    (-(1 << 30)) /* two of them add to less than 0, and so does one and an index */
+#define NO_PLACE INT32_MIN /* with any two places added it is less than 0 */
 
 static const Expr *num(Direct *d, int64_t i) {
     return expr_int(d->arena, i);
@@ -185,6 +185,14 @@ static const Expr *look_up(Direct *d, const Buffer *b, const Expr *index) {
     return expr_index(d->arena, expr_load(d->arena, b, index, 1, 1, NULL));
 }
 
+/* What the walk of an edge starts with: 0 its first reduce index, 1 the count, 2 the position. */
+static const Expr *edge_entry(Direct *d, uint32_t edge, uint32_t column) {
+    const EdgeWalk *w = &d->t->edge[edge];
+    const int32_t *data[] = {w->first, w->count, w->position};
+    if (w->entries == 1) return num(d, data[column][0]);
+    return look_up(d, d->edge_table[edge][column], d->phase[edge]);
+}
+
 static void open_edges(Direct *d, Block *b) {
     for (uint32_t i = 0; i < d->c->a.edges; i++) {
         const EdgeWalk *w = &d->t->edge[i];
@@ -193,7 +201,7 @@ static void open_edges(Direct *d, Block *b) {
             d->edge_table[i][j] =
                 table(d, arena_print(d->arena, "edge%u_%u", i, j), data[j], w->entries);
         if (!w->fixed) continue;
-        const Expr *start = look_up(d, d->edge_table[i][2], d->phase[i]);
+        const Expr *start = edge_entry(d, i, 2);
         d->a_base = add(d, d->a_base, mul(d, start, d->c->a.edge[i].stride));
     }
     d->a_base = block_let(b, "a_base", d->a_base);
@@ -203,6 +211,24 @@ static bool has_row_tables(const Direct *d) {
     for (uint32_t i = 0; i < d->c->a.edges; i++)
         if (!d->t->edge[i].fixed) return true;
     return false;
+}
+
+/* Fills an edge's table for row `r`: where each of its reduce steps is in A. */
+static void row_places(Direct *d, uint32_t number, const Expr *digit, const Expr *start,
+                       const Expr *own, const Expr *r, Block *b) {
+    Arena *a = d->arena;
+    const Edge *e = &d->c->a.edge[number];
+    const EdgeWalk *w = &d->t->edge[number];
+    for (uint32_t j = 0; j < w->most; j++) {
+        const Expr *p = add(d, mul(d, digit, e->row_step), start);
+        p = block_let(b, "p", add(d, p, num(d, w->position_every * j)));
+        const Expr *inside = op2(d, OP_and, op2(d, OP_ge, p, num(d, 0)),
+                                 op2(d, OP_lt, p, num(d, e->extent)));
+        const Expr *place = add(d, own, mul(d, p, e->stride));
+        place = expr_select(a, inside, place, num(d, NO_PLACE));
+        block_store(b, d->edge_rows[number], add(d, num(d, j * d->t->task_rows), r),
+                    expr_cast(a, place, ELEM_i32), 1, NULL);
+    }
 }
 
 /* Where the rows of the task begin in A, and where its edges' places are from there. */
@@ -219,35 +245,33 @@ static void open_rows(Direct *d, Block *b) {
             buffer_local(a, arena_print(a, "places%u", i), ELEM_i32,
                          t->task_rows * (t->edge[i].most ? t->edge[i].most : 1));
         block_local(b, d->edge_rows[i]);
-        start[i] = block_let(b, "start", look_up(d, d->edge_table[i][2], d->phase[i]));
+        start[i] = block_let(b, "start", edge_entry(d, i, 2));
     }
     const Var *r = var_index(a, "r");
     Block body = block_new(a);
     const Expr *last = op2(d, OP_sub, d->row_count, num(d, 1));
     const Expr *row = op2(d, OP_min, expr_var(a, r), last);
     row = block_let(&body, "row", add(d, d->row0, row));
-    const Expr *base = num(d, 0);
+    const Expr *base = num(d, 0), *digit[MAX_EDGES] = {NULL};
     for (uint32_t i = t->walked.count; i-- > 0;) {
         uint32_t axis = t->walked.at[i], number;
         const Expr *at = row;
         if (i) at = take_digit(d, &body, "digit", &row, num(d, walked_extent(d, axis)));
         base = add(d, base, mul(d, at, d->c->a.step[axis]));
         const Edge *e = edge_at(d, axis, &number);
-        if (!e || t->edge[number].fixed) continue;
-        for (uint32_t j = 0; j < t->edge[number].most; j++) {
-            const Expr *p = add(d, mul(d, at, e->row_step), start[number]);
-            p = add(d, p, num(d, t->edge[number].position_every * j));
-            p = block_let(&body, "p", p);
-            const Expr *inside = op2(d, OP_and, op2(d, OP_ge, p, num(d, 0)),
-                                     op2(d, OP_lt, p, num(d, e->extent)));
-            const Expr *place =
-                expr_select(a, inside, mul(d, p, e->stride), num(d, NO_PLACE));
-            block_store(&body, d->edge_rows[number],
-                        add(d, num(d, j * t->task_rows), expr_var(a, r)),
-                        expr_cast(a, place, ELEM_i32), 1, NULL);
-        }
+        if (e && !t->edge[number].fixed) digit[number] = at;
     }
-    block_store(&body, d->rowbase, expr_var(a, r), expr_cast(a, base, ELEM_i32), 1, NULL);
+    /* The first table has the row's own place, too. */
+    const Expr *own = block_let(&body, "own", base);
+    for (uint32_t i = 0; i < d->c->a.edges; i++) {
+        if (!digit[i]) continue;
+        row_places(d, i, digit[i], start[i], own, expr_var(a, r), &body);
+        own = num(d, 0);
+    }
+    d->has_rowbase = own->kind != EXPR_INT || own->i;
+    if (d->has_rowbase)
+        block_store(&body, d->rowbase, expr_var(a, r), expr_cast(a, own, ELEM_i32), 1,
+                    NULL);
     block_for(b, r, num(d, 0), num(d, t->task_rows), 1, 1, block_end(&body));
     /* An edge of reduce axes alone: places are the same for all rows. */
     for (uint32_t i = 0; i < d->c->a.edges; i++) {
@@ -272,7 +296,7 @@ static void loop_range(Direct *d, Block *b, uint32_t l) {
     const ReduceLoop *loop = &d->t->loop[l];
     d->low[l] = num(d, 0);
     if (loop->edge >= 0)
-        d->high[l] = look_up(d, d->edge_table[loop->edge][1], d->phase[loop->edge]);
+        d->high[l] = edge_entry(d, (uint32_t)loop->edge, 1);
     else if (loop->axes.count == 1)
         d->high[l] = extent_of(d, loop->axes.at[0]);
     else
@@ -321,7 +345,7 @@ static const Expr *k_start(Direct *d) {
     for (uint32_t l = 0; l < d->t->loops; l++) {
         int32_t edge = d->t->loop[l].edge;
         if (edge < 0) continue;
-        const Expr *first = look_up(d, d->edge_table[edge][0], d->phase[edge]);
+        const Expr *first = edge_entry(d, (uint32_t)edge, 0);
         sum = add(d, sum, mul(d, first, plain_k_step(d, l)));
     }
     return sum;
@@ -375,7 +399,8 @@ static void set_views(Direct *d, Panel *p, Block *b) {
     for (uint32_t i = 0; i < p->rows; i++) {
         const Expr *row = add(d, p->row, num(d, i));
         p->view[i] = buffer_view(a, arena_print(a, "a%u", i), ELEM_f32);
-        const Expr *at = add(d, base, look_up(d, d->rowbase, row));
+        const Expr *at = base;
+        if (d->has_rowbase) at = add(d, base, look_up(d, d->rowbase, row));
         if (!tables) {
             block_view(b, p->view[i], d->a, at);
             continue;

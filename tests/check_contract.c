@@ -259,6 +259,7 @@ static const Conv special[] = {
     {3, 6, 6, 8, 8, 3, 2, 1, 1, 1, ELEM_f32, ELEM_f32, true},
     {19, 3, 3, 8, 9, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, false, true},
     {35, 4, 4, 4, 16, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, true, true},
+    {3, 1, 2, 9, 5, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32},
     {40, 12, 12, 2, 3, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, true, true},
     {40, 12, 12, 1, 4, 5, 1, 1, 0, 1, ELEM_f32, ELEM_f32, true, true},
     {2, 4, 4, 1, 1, 3, 1, 1, 1, 6, ELEM_f32, ELEM_f32, true, true}, /* depthwise */
