@@ -155,7 +155,7 @@ Value builtin_stack(Elab *e, const Value *arg, Span span) {
     int64_t n;
     if (!f || !want_int(e, &arg[1], "the count of `stack`", 0, span, &n))
         return value_unknown;
-    Instance *outer = e->instance, instance = {.parent = outer, .let = "", .of = -1};
+    Instance *outer = e->instance, instance = {.let = "", .of = -1};
     if (outer) {
         instance.model = outer->model;
         instance.tree = outer->tree;

@@ -73,7 +73,7 @@ void elab_hint(Elab *e, const char *format, ...) {
 }
 
 const char *elab_words(Elab *e, const Value *v) {
-    return value_words(e->arena, &e->module->dims, v, NULL);
+    return value_words(e->arena, &e->module->dims, v);
 }
 
 const char *type_text(Elab *e, const Type *type) {

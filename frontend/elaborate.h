@@ -29,7 +29,6 @@
  * become a parameter, and the tensor that it stands for in the frame around. */
 typedef struct Import {
     Val inner, outer;
-    uint32_t port; /* of a root frame: number in Run.ports */
 } Import;
 
 struct Frame {
@@ -116,7 +115,6 @@ typedef struct LetCount {
 } LetCount;
 
 typedef struct Instance {
-    struct Instance *parent;
     const AstFunction *function;
     Model *model;
     const char *path; /* canonical, "" for the model itself */
@@ -148,7 +146,7 @@ typedef struct Elab {
     Arena *arena;
     Diag *diag;
     Module *module;
-    const Unit *prelude, *unit;
+    const Unit *unit;
     uint32_t prelude_sources; /* sources 1..n are the prelude's */
     Frame *frame;
     Run *run;

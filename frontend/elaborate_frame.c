@@ -31,7 +31,7 @@ static Val frame_take(Elab *e, Frame *frame, Frame *from, Val val) {
         if (frame->imports.at[i].outer == outer) return frame->imports.at[i].inner;
     const Node *node = graph_node(frame->parent->func, outer);
     Val inner = frame_placeholder(e, frame, &node->type, node->span);
-    vec_push(e->arena, &frame->imports, (Import){inner, outer, 0});
+    vec_push(e->arena, &frame->imports, (Import){inner, outer});
     return inner;
 }
 

@@ -341,7 +341,7 @@ static const Value *override_of(const Elab *e, const AstFunction *net) {
 
 Value elab_net(Elab *e, const Closure *c, Env env, Span span) {
     Instance *outer = e->instance;
-    Instance instance = {.parent = outer, .function = c->function, .let = "", .of = -1};
+    Instance instance = {.function = c->function, .let = "", .of = -1};
     instance.model = outer ? outer->model : find_model(e, c->function);
     instance.path = outer ? instance_layer(e) : "";
     instance.tree = c->tree ? c->tree : outer ? outer->tree : override_of(e, c->function);

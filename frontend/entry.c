@@ -5,7 +5,6 @@ Elab entry_elab(Loaded *l, Module *module) {
     return (Elab){.arena = l->arena,
                   .diag = l->diag,
                   .module = module,
-                  .prelude = l->prelude,
                   .unit = l->unit,
                   .prelude_sources = l->prelude_sources,
                   .bodies = l->bodies};

@@ -280,7 +280,9 @@ static bool check_recursion(Resolver *r) {
         told = edge->from;
         diag_error(r->l->diag, edge->span, "recursion: `%s` leads back to `%s`", edge->to,
                    edge->from);
-        diag_hint(r->l->diag, "`repeat` loops, `stack` builds depth");
+        const Unit *home;
+        if (unit_find(r->l->unit, edge->from, &home)->function)
+            diag_hint(r->l->diag, "`repeat` loops, `stack` builds depth");
     }
     return !*told;
 }

@@ -29,8 +29,7 @@ static const char *function_words(Arena *arena, const Closure *closure) {
     return "a function";
 }
 
-const char *value_words(Arena *arena, const Dims *dims, const Value *v,
-                        const Func *func) {
+const char *value_words(Arena *arena, const Dims *dims, const Value *v) {
     Text text;
     text_init(&text, arena);
     switch (v->kind) {

@@ -142,6 +142,6 @@ static inline bool value_is_integer(const Value *v) {
 /* value.c */
 Value value_from_dim(Dim dim);                                   /* int where constant */
 const Value *value_field(const Value *record, const char *name); /* NULL: none */
-const char *value_words(Arena *arena, const Dims *dims, const Value *v, const Func *func);
+const char *value_words(Arena *arena, const Dims *dims, const Value *v);
 
 #endif
