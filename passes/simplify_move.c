@@ -214,22 +214,24 @@ Val shape_slice_concat(Simplifier *s, const Node *node) {
     return NO_VAL;
 }
 
-/* Zeros around zeros; elements that were spread stay as they are. */
+/* Zeros around and between zeros. */
 Val shape_pad_pad(Simplifier *s, const Node *node) {
-    const Node inner = *operand(s, node, 0);
-    if (inner.op != OP_pad ||
-        node_attr(node, ATTR_value)->reals[0] != node_attr(&inner, ATTR_value)->reals[0])
+    const Node x = *operand(s, node, 0);
+    if (x.op != OP_pad ||
+        node_attr(node, ATTR_value)->reals[0] != node_attr(&x, ATTR_value)->reals[0])
         return NO_VAL;
-    int64_t low[MAX_RANK], high[MAX_RANK];
+    int64_t low[MAX_RANK], high[MAX_RANK], inner[MAX_RANK];
     for (uint32_t i = 0; i < node->type.rank; i++) {
-        if (node_ints(node, ATTR_inner)[i]) return NO_VAL;
-        low[i] = node_ints(node, ATTR_low)[i] + node_ints(&inner, ATTR_low)[i];
-        high[i] = node_ints(node, ATTR_high)[i] + node_ints(&inner, ATTR_high)[i];
+        const int64_t step = node_ints(node, ATTR_inner)[i] + 1;
+        low[i] = node_ints(node, ATTR_low)[i] + node_ints(&x, ATTR_low)[i] * step;
+        high[i] = node_ints(node, ATTR_high)[i] + node_ints(&x, ATTR_high)[i] * step;
+        inner[i] = (node_ints(&x, ATTR_inner)[i] + 1) * step - 1;
     }
     const Attr attrs[] = {attr_ints(ATTR_low, low, node->type.rank),
                           attr_ints(ATTR_high, high, node->type.rank),
-                          *node_attr(&inner, ATTR_inner), *node_attr(&inner, ATTR_value)};
-    return simplify_emit(s, OP_pad, &inner.arg[0], 1, attrs, 4);
+                          attr_ints(ATTR_inner, inner, node->type.rank),
+                          *node_attr(&x, ATTR_value)};
+    return simplify_emit(s, OP_pad, &x.arg[0], 1, attrs, 4);
 }
 
 Val shape_concat_one(Simplifier *s, const Node *node) {
@@ -279,6 +281,40 @@ Val shape_add_write(Simplifier *s, const Node *node) {
             simplify_emit(s, OP_read_at, (Val[]){all, write.arg[1]}, 2, NULL, 0);
         const Val sum = emit_scalar(s, OP_add, old, write.arg[2]);
         return simplify_emit(s, OP_write_at, (Val[]){all, write.arg[1], sum}, 3, NULL, 0);
+    }
+    return NO_VAL;
+}
+
+/* Whether the product of `a` and `b` is one of fewer elements, repeated. */
+static bool meet_before_broadcast(const Simplifier *s, Val a, Val b) {
+    const Func *f = s->b.func;
+    const Val side[] = {a, b};
+    const Attr *axes[2] = {NULL, NULL};
+    for (uint32_t i = 0; i < 2; i++) {
+        double value;
+        if (value_is_splat(f, side[i], &value)) continue;
+        if (graph_node(f, side[i])->op != OP_broadcast) return false;
+        axes[i] = node_attr(graph_node(f, side[i]), ATTR_axes);
+    }
+    if (!axes[0] || !axes[1]) return true;
+    const uint32_t wide = axes[1]->count > axes[0]->count;
+    for (uint32_t i = 0; i < axes[1 - wide]->count; i++)
+        if (!has_axis(axes[wide]->ints, axes[wide]->count, axes[1 - wide]->ints[i]))
+            return false;
+    return true;
+}
+
+/* Factors that are repeated meet before they are: x*s*t is x*(s*t). */
+Val shape_mul_broadcasts(Simplifier *s, const Node *node) {
+    for (uint32_t i = 0; i < 2; i++) {
+        const Node inner = *operand(s, node, i);
+        const Val factor = node->arg[1 - i];
+        if (inner.op != OP_mul) continue;
+        for (uint32_t j = 0; j < 2; j++)
+            if (meet_before_broadcast(s, factor, inner.arg[j]) &&
+                !meet_before_broadcast(s, factor, inner.arg[1 - j]))
+                return emit_scalar(s, OP_mul, inner.arg[1 - j],
+                                   emit_scalar(s, OP_mul, inner.arg[j], factor));
     }
     return NO_VAL;
 }

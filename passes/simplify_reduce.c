@@ -1,6 +1,7 @@
 /* Shape rules of reductions and contractions: less is summed, and moves before a
  * contraction become part of its maps. */
 #include "passes/simplify_shape.h"
+#include <math.h>
 
 static Val emit_sum(Simplifier *s, Val x, const int64_t *axes, uint32_t count) {
     const Attr attr = attr_ints(ATTR_axes, axes, count);
@@ -108,28 +109,83 @@ Val shape_sum_broadcast(Simplifier *s, const Node *node) {
     return emit_broadcast(s, emit_scalar(s, OP_mul, sum, factor), &node->type, left);
 }
 
-/* A factor that is the same for all that is summed; a sign too. */
+/* `v` in the dimensions that `gone` leaves, where it does not change along those; NO_VAL. */
+static Val without(Simplifier *s, Val v, const Attr *gone, const Type *to) {
+    const Node node = *graph_node(s->b.func, v);
+    int64_t left[MAX_RANK];
+    double value;
+    if (value_is_splat(s->b.func, v, &value)) return build_fill(&s->b, to, value);
+    if (node.op != OP_broadcast || !axes_left(node_attr(&node, ATTR_axes), gone, left))
+        return NO_VAL;
+    return emit_broadcast(s, node.arg[0], to, left);
+}
+
+#define MAX_FACTORS 8
+
+/* The factors of a product, sorted, so that equal products are equal values. */
+static uint32_t factors_of(const Func *f, Val v, Val *factor) {
+    uint32_t count = 1;
+    factor[0] = v;
+    for (uint32_t i = 0; i < count;) {
+        const Node *node = graph_node(f, factor[i]);
+        if (node->op == OP_mul && count < MAX_FACTORS) {
+            factor[i] = node->arg[0];
+            factor[count++] = node->arg[1];
+        } else {
+            i++;
+        }
+    }
+    for (uint32_t i = 1; i < count; i++)
+        for (uint32_t j = i; j && factor[j - 1] > factor[j]; j--) {
+            const Val larger = factor[j - 1];
+            factor[j - 1] = factor[j];
+            factor[j] = larger;
+        }
+    return count;
+}
+
+/* Factors that are the same for all that is summed; a sign too. */
 Val shape_sum_scaled(Simplifier *s, const Node *node) {
     const Node inner = *operand(s, node, 0);
     const Attr *gone = node_attr(node, ATTR_axes);
+    Val factor[MAX_FACTORS], scale = NO_VAL, rest = NO_VAL;
     if (!elem_is_float(node->type.elem)) return NO_VAL;
     if (inner.op == OP_neg)
         return emit_scalar(s, OP_neg, emit_sum(s, inner.arg[0], gone->ints, gone->count),
                            NO_VAL);
     if (inner.op != OP_mul) return NO_VAL;
+    const uint32_t count = factors_of(s->b.func, node->arg[0], factor);
+    for (uint32_t i = 0; i < count; i++) {
+        const Val out = without(s, factor[i], gone, &node->type);
+        Val *product = out == NO_VAL ? &rest : &scale;
+        const Val x = out == NO_VAL ? factor[i] : out;
+        *product = *product == NO_VAL ? x : emit_scalar(s, OP_mul, *product, x);
+    }
+    if (scale == NO_VAL || rest == NO_VAL) return NO_VAL;
+    return emit_scalar(s, OP_mul, emit_sum(s, rest, gone->ints, gone->count), scale);
+}
+
+/* Differences from the mean sum to zero. */
+Val shape_sum_centred(Simplifier *s, const Node *node) {
+    const Node diff = *operand(s, node, 0);
+    const Attr *gone = node_attr(node, ATTR_axes);
+    int64_t left[MAX_RANK], count;
+    double value;
+    if (diff.op != OP_sub || !elem_is_float(node->type.elem)) return NO_VAL;
+    const Node spread = *operand(s, &diff, 1);
+    if (spread.op != OP_broadcast ||
+        !axes_left(node_attr(&spread, ATTR_axes), gone, left) ||
+        !count_over(&diff.type, gone->ints, gone->count, &count))
+        return NO_VAL;
+    const Node mean = *operand(s, &spread, 0);
+    if (mean.op != OP_mul || mean.type.rank != node->type.rank) return NO_VAL;
     for (uint32_t i = 0; i < 2; i++) {
-        const Node factor = *operand(s, &inner, i);
-        int64_t left[MAX_RANK];
-        double value;
-        Val scale = NO_VAL;
-        if (value_is_splat(s->b.func, inner.arg[i], &value))
-            scale = build_fill(&s->b, &node->type, value);
-        else if (factor.op == OP_broadcast &&
-                 axes_left(node_attr(&factor, ATTR_axes), gone, left))
-            scale = emit_broadcast(s, factor.arg[0], &node->type, left);
-        if (scale == NO_VAL) continue;
-        const Val sum = emit_sum(s, inner.arg[1 - i], gone->ints, gone->count);
-        return emit_scalar(s, OP_mul, sum, scale);
+        const Node sum = *operand(s, &mean, i);
+        if (sum.op == OP_sum && sum.arg[0] == diff.arg[0] &&
+            attr_equal(node_attr(&sum, ATTR_axes), gone) &&
+            value_is_splat(s->b.func, mean.arg[1 - i], &value) &&
+            fabs(value * (double)count - 1) < 1e-6)
+            return build_fill(&s->b, &node->type, 0);
     }
     return NO_VAL;
 }

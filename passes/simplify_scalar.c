@@ -8,6 +8,7 @@
  */
 #include "ir/scalar.h"
 #include "passes/simplify.h"
+#include <math.h>
 #include <stdlib.h>
 
 const ScalarRule scalar_rules[] = {
@@ -49,12 +50,13 @@ const ScalarRule scalar_rules[] = {
     {'F', "(div (neg x) y)", "(neg (div x y))"},
     /* constants meet */
     {'I', "(add (add x c) d)", "(add x (add c d))"},
+    {'N', "(add x x)", "(mul x 2)"},
     {'N', "(mul (mul x c) d)", "(mul x (mul c d))"},
     {'N', "(mul (mul x c) (mul y d))", "(mul (mul x y) (mul c d))"},
     {'N', "(max (max x c) d)", "(max x (max c d))"},
     {'N', "(min (min x c) d)", "(min x (min c d))"},
     /* division and powers */
-    {'F', "(div x c)", "(mul x (div 1 c))"},
+    {'F', "(div x e)", "(mul x (div 1 e))"},
     {'F', "(mul (div 1 x) y)", "(div y x)"},
     {'F', "(div 1 (sqrt x))", "(rsqrt x)"},
     {'F', "(div 1 (rsqrt x))", "(sqrt x)"},
@@ -84,6 +86,7 @@ struct Term {
     TermKind kind;
     Op op;
     uint32_t letter, args;
+    bool exact; /* CONST: a power of two */
     double number;
     const Term *arg[3];
 };
@@ -99,7 +102,8 @@ static const Term *term_parse(Arena *arena, const char **at) {
         for (*at += length; **at == ' ';) term->arg[term->args++] = term_parse(arena, at);
         ++*at; /* the closing parenthesis */
     } else if (**at >= 'a' && **at <= 'z') {
-        term->kind = **at == 'c' || **at == 'd' ? TERM_CONST : TERM_ANY;
+        term->kind = **at >= 'c' && **at <= 'e' ? TERM_CONST : TERM_ANY;
+        term->exact = **at == 'e';
         term->letter = (uint32_t)(*(*at)++ - 'a');
     } else {
         char *end;
@@ -144,12 +148,14 @@ static bool match_args(const Func *f, const Term *term, const Node *node, Val *l
 
 static bool match(const Func *f, const Term *term, Val v, Val *letter) {
     double value;
+    int exponent;
     const Node *node = graph_node(f, v);
     switch (term->kind) {
     case TERM_NUMBER: return value_is_splat(f, v, &value) && value == term->number;
     case TERM_OP: return node->op == term->op && match_args(f, term, node, letter);
     case TERM_CONST:
         if (!value_is_splat(f, v, &value)) return false;
+        if (term->exact && fabs(frexp(value, &exponent)) != 0.5) return false;
         break;
     case TERM_ANY: break;
     }

@@ -54,10 +54,12 @@ bool units_only(const Type *from, const Type *to, int64_t *place);
     R(read_write, read_at)                                                               \
     R(write_read, write_at)                                                              \
     R(add_write, add)                                                                    \
+    R(mul_broadcasts, mul)                                                               \
     /* simplify_reduce.c */                                                              \
     R(sum_splat, sum)                                                                    \
     R(sum_units, sum)                                                                    \
     R(sum_sum, sum)                                                                      \
+    R(sum_centred, sum)                                                                  \
     R(sum_broadcast, sum)                                                                \
     R(sum_scaled, sum)                                                                   \
     R(max_units, reduce_max)                                                             \

@@ -9,10 +9,11 @@
 
 static const Dim extent[] = {7};
 
-/* Letters: x y z a value, p q a bool, c d a constant. */
+/* Letters: x y z a value, p q a bool, c d e a constant. */
 static Val letter(Builder *b, Elem elem, char c) {
     const Type type = type_tensor(elem, 1, extent);
-    if (c == 'c' || c == 'd') return build_fill(b, &type, c == 'c' ? 3 : 2);
+    if (c >= 'c' && c <= 'e')
+        return build_fill(b, &type, c == 'c' ? 3 : c == 'd' ? 5 : 4);
     for (uint32_t i = 0; i < b->func->params.count; i++)
         if (b->func->params.at[i].name[0] == c) return i;
     ck_abort_msg("a rule uses the letter %c", c);
