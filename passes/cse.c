@@ -13,28 +13,9 @@
  * Leaves   no two nodes of a function alike; the first of equals stays.  What became
  *          unused stays for dce.
  */
-#include "ir/scalar.h"
 #include "passes/body.h"
 #include "passes/pass.h"
-
-static bool node_equal(const Node *a, const Node *b) {
-    if (a->op != b->op || a->args != b->args || a->attrs != b->attrs) return false;
-    for (uint32_t i = 0; i < a->attrs; i++)
-        if (!attr_equal(&a->attr[i], &b->attr[i])) return false;
-    if (!a->args || !memcmp(a->arg, b->arg, a->args * sizeof(Val))) return true;
-    return op_commutes(a->op) && a->arg[0] == b->arg[1] && a->arg[1] == b->arg[0];
-}
-
-static uint64_t node_hash(const Node *node) {
-    uint64_t hash = node->op * 0x9e3779b97f4a7c15u;
-    for (uint32_t i = 0; i < node->args; i++) {
-        uint64_t term = (node->arg[i] + 1) * 0xd6e8feb86659fd93u;
-        hash = op_commutes(node->op) ? hash + term : (hash ^ term) * 0xff51afd7ed558ccdu;
-    }
-    for (uint32_t i = 0; i < node->attrs; i++)
-        hash = (hash ^ attr_hash(&node->attr[i])) * 0xff51afd7ed558ccdu;
-    return hash ^ hash >> 32;
-}
+#include "passes/value_table.h"
 
 static bool func_equal(const Func *a, const Func *b) {
     if (a->nodes.count != b->nodes.count || a->params.count != b->params.count ||
@@ -82,29 +63,15 @@ static Val copy_node(Cse *cse, Rewrite *rewrite, Val v) {
                                         node->attrs, node->span);
 }
 
-/* The place of node `v` in the table: an equal one or NO_VAL. */
-static Val *slot_of(const Func *func, Val *table, uint32_t mask, Val v) {
-    const Node *node = graph_node(func, v);
-    uint32_t at = (uint32_t)node_hash(node) & mask;
-    while (table[at] != NO_VAL && !node_equal(graph_node(func, table[at]), node))
-        at = (at + 1) & mask;
-    return &table[at];
-}
-
 static void cse_func(Cse *cse, Func *func) {
-    uint32_t mask = 63;
-    while (mask < 2 * func->nodes.count) mask = 2 * mask + 1;
-    Val *table = arena_array(cse->scratch, Val, mask + 1);
-    memset(table, 0xff, (mask + 1) * sizeof *table); /* NO_VAL */
     Rewrite rewrite = rewrite_begin(func, cse->scratch);
+    ValueTable table;
+    value_table_init(&table, rewrite.to, cse->scratch);
     for (Val v = func->params.count; v < func->nodes.count; v++) {
-        Val copy = copy_node(cse, &rewrite, v);
-        Val *slot = slot_of(rewrite.to, table, mask, copy);
-        if (*slot == NO_VAL)
-            *slot = copy;
-        else
-            rewrite.to->nodes.count = copy; /* taken back: nothing refers to it yet */
-        rewrite.map[v] = *slot;
+        const Val copy = copy_node(cse, &rewrite, v);
+        rewrite.map[v] = value_table_find(&table, copy)->value;
+        /* Taken back, nothing refers to it yet. */
+        if (rewrite.map[v] != copy) rewrite.to->nodes.count = copy;
     }
     rewrite_finish(&rewrite);
 }

@@ -74,20 +74,33 @@ static Val apply_shape_rules(Simplifier *s, const Node *node) {
     return NO_VAL;
 }
 
-Val simplify_emit(Simplifier *s, Op op, const Val *arg, uint32_t args, const Attr *attr,
-                  uint32_t attrs) {
-    const Val v = build_op(&s->b, op, arg, args, attr, attrs);
+static Val simpler_value(Simplifier *s, Val v) {
     const Node node = *graph_node(s->b.func, v);
     Val simpler = fold(s, &node);
-    if (simpler == NO_VAL && op_info[op].class == CLASS_ELEMWISE)
+    if (simpler == NO_VAL && op_info[node.op].class == CLASS_ELEMWISE)
         simpler = scalar_rules_apply(s, v);
     if (simpler == NO_VAL) simpler = apply_shape_rules(s, &node);
     return simpler == NO_VAL ? v : simpler;
 }
 
+/* Equal values are one here already: the rules ask whether operands are the same. */
+Val simplify_emit(Simplifier *s, Op op, const Val *arg, uint32_t args, const Attr *attr,
+                  uint32_t attrs) {
+    const Val v = build_op(&s->b, op, arg, args, attr, attrs);
+    const ValueEntry known = *value_table_find(&s->table, v);
+    if (known.node != v) {
+        s->b.func->nodes.count = v;
+        return known.value;
+    }
+    const Val simpler = simpler_value(s, v);
+    value_table_find(&s->table, v)->value = simpler;
+    return simpler;
+}
+
 static void simplify_func(Simplifier *s, Func *func) {
     Rewrite rewrite = rewrite_begin(func, s->scratch);
     s->b.func = rewrite.to;
+    value_table_init(&s->table, rewrite.to, s->scratch);
     for (Val v = func->params.count; v < func->nodes.count; v++) {
         const Node *node = graph_node(func, v);
         Val *arg = arena_array(s->scratch, Val, node->args);

@@ -3,6 +3,7 @@
 #define TN_PASSES_SIMPLIFY_H
 
 #include "ir/build.h"
+#include "passes/value_table.h"
 
 /*
  * An algebraic rule in prefix form, one letter a value: x y z any, p q bools, c d
@@ -34,6 +35,7 @@ typedef struct Term Term;
 struct Simplifier {
     Arena *scratch;
     Builder b;               /* writes the new function */
+    ValueTable table;        /* of what was emitted */
     const Term **from, **to; /* the scalar rules, parsed */
 };
 
