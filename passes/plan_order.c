@@ -1,65 +1,154 @@
-/* The order of a function's nodes: as written, but an update of a state parameter waits for
- * those who still read the old value, so that it can be done in place. */
+/*
+ * The order of a function's nodes.  Operands come first, and whoever reads a state parameter
+ * before whoever replaces it, so that the update can be done in place.  Of the nodes that
+ * may run next, the one after which least memory is alive; else as written.
+ */
 #include "passes/planner.h"
+
+typedef struct Edges {
+    VEC(Val) to;
+} Edges;
 
 typedef struct Order {
     const Func *func;
     Arena *scratch;
-    VEC(Val) list;
-    uint8_t *state; /* [nodes] 1: under way, 2: listed */
-    VEC(Val) under_way;
+    Edges *after;     /* [nodes] that wait for the node */
+    uint32_t *before; /* [nodes] how many it still waits for */
+    uint32_t *users;  /* [nodes] yet to run, of a value that calls or repeats make */
+    bool *done;
 } Order;
 
-static Val origin(const Func *func, Val v) {
-    const Node *node = graph_node(func, v);
-    while (node->op == OP_reshape || node->op == OP_get) {
-        v = node->arg[0];
-        node = graph_node(func, v);
-    }
+/* The value whose memory `v` is. */
+static Val root_of(const Func *func, Val v) {
+    while (graph_node(func, v)->op == OP_reshape) v = graph_node(func, v)->arg[0];
     return v;
 }
 
-static void list_node(Order *o, Val v);
-
-/* Nothing that `u` needs waits for it already. */
-static bool is_free(Order *o, Val u) {
-    for (uint32_t i = 0; i < o->under_way.count; i++) 
-        if (graph_depends(o->func, u, o->under_way.at[i], o->scratch)) return false;
-
-    return true;
-}
-
-static void list_readers(Order *o, Val param) {
-    for (Val u = 0; u < o->func->nodes.count; u++) {
-        const Node *node = graph_node(o->func, u);
-        bool reads = false;
-        for (uint32_t i = 0; i < node->args; i++)
-            reads |= origin(o->func, node->arg[i]) == param;
-        if (reads && !o->state[u] && is_free(o, u)) list_node(o, u);
-    }
-}
-
-static void list_node(Order *o, Val v) {
-    const Func *func = o->func;
-    if (o->state[v]) return;
-    o->state[v] = 1;
+static Val maker_of(const Func *func, Val v) {
+    v = root_of(func, v);
     const Node *node = graph_node(func, v);
-    for (uint32_t i = 0; i < node->args; i++) list_node(o, node->arg[i]);
-    vec_push(o->scratch, &o->under_way, v);
-    for (uint32_t i = 0; i < func->results.count; i++) {
-        int32_t alias = func->outputs.at[i].alias;
-        if (alias >= 0 && origin(func, func->results.at[i]) == v && v != (Val)alias)
-            list_readers(o, (Val)alias);
+    return node->op == OP_get ? node->arg[0] : v;
+}
+
+static void add_edge(Order *o, Val from, Val to) {
+    vec_push(o->scratch, &o->after[from].to, to);
+    o->before[to]++;
+}
+
+static bool leads_to(const Order *o, Val from, Val to, bool *seen) {
+    if (from == to) return true;
+    if (seen[from]) return false;
+    seen[from] = true;
+    for (uint32_t i = 0; i < o->after[from].to.count; i++)
+        if (leads_to(o, o->after[from].to.at[i], to, seen)) return true;
+    return false;
+}
+
+static bool reads(const Func *func, Val node, Val param) {
+    const Node *n = graph_node(func, node);
+    for (uint32_t i = 0; i < n->args; i++)
+        if (n->op != OP_reshape && root_of(func, n->arg[i]) == param) return true;
+    return false;
+}
+
+/* Readers of a parameter before its replacement, where that closes no cycle. */
+static void add_readers(Order *o, Val param, Val writer) {
+    const Func *func = o->func;
+    for (Val u = 0; u < func->nodes.count; u++) {
+        if (u == writer || !reads(func, u, param)) continue;
+        bool *seen = arena_array(o->scratch, bool, func->nodes.count);
+        if (!leads_to(o, writer, u, seen)) add_edge(o, u, writer);
     }
-    o->under_way.count--;
-    vec_push(o->scratch, &o->list, v);
-    o->state[v] = 2;
+}
+
+static void find_edges(Order *o) {
+    const Func *func = o->func;
+    for (Val v = 0; v < func->nodes.count; v++) {
+        const Node *node = graph_node(func, v);
+        for (uint32_t i = 0; i < node->args; i++) {
+            add_edge(o, node->arg[i], v);
+            if (node->op != OP_reshape && node->op != OP_get)
+                o->users[root_of(func, node->arg[i])]++;
+        }
+    }
+    for (uint32_t i = 0; i < func->results.count; i++) {
+        o->users[root_of(func, func->results.at[i])]++;
+        int32_t alias = func->outputs.at[i].alias;
+        Val writer = maker_of(func, func->results.at[i]);
+        if (alias >= 0 && writer != (Val)alias) add_readers(o, (Val)alias, writer);
+    }
+}
+
+static int64_t bytes_of(const Func *func, Val v) {
+    const Type *type = graph_type(func, v);
+    Dims *dims = &func->module->dims;
+    return dim_max(dims, type_count(dims, type)) * elem_bytes(type->elem);
+}
+
+static bool is_replacement(const Func *func, Val v) {
+    for (uint32_t i = 0; i < func->results.count; i++)
+        if (func->outputs.at[i].alias >= 0 && root_of(func, func->results.at[i]) == v)
+            return true;
+    return false;
+}
+
+/* Bytes more that are alive after the node. */
+static int64_t growth(const Order *o, Val v) {
+    const Func *func = o->func;
+    const Node *node = graph_node(func, v);
+    if (node->op != OP_call && node->op != OP_repeat) return INT64_MIN;
+    int64_t bytes = 0;
+    for (uint32_t i = 0; i < node->args; i++) {
+        Val root = root_of(func, node->arg[i]);
+        uint32_t own = 0;
+        bool first = true;
+        for (uint32_t j = 0; j < node->args; j++) {
+            bool same = root_of(func, node->arg[j]) == root;
+            own += same;
+            if (same && j < i) first = false;
+        }
+        if (first && graph_node(func, root)->op == OP_get && o->users[root] == own)
+            bytes -= bytes_of(func, root);
+    }
+    for (uint32_t i = 0; i < o->after[v].to.count; i++) {
+        Val get = o->after[v].to.at[i];
+        if (graph_node(func, get)->op == OP_get && !is_replacement(func, get))
+            bytes += bytes_of(func, get);
+    }
+    return bytes;
+}
+
+static void run(Order *o, Val v) {
+    const Node *node = graph_node(o->func, v);
+    o->done[v] = true;
+    for (uint32_t i = 0; i < o->after[v].to.count; i++) o->before[o->after[v].to.at[i]]--;
+    if (node->op == OP_reshape || node->op == OP_get) return;
+    for (uint32_t i = 0; i < node->args; i++) o->users[root_of(o->func, node->arg[i])]--;
 }
 
 const Val *order_nodes(const Func *func, Arena *scratch, uint32_t *count) {
-    Order o = {.func = func, .scratch = scratch};
-    o.state = arena_array(scratch, uint8_t, func->nodes.count);
-    for (Val v = 0; v < func->nodes.count; v++) list_node(&o, v);
-    *count = o.list.count;
-    return o.list.at;
+    uint32_t nodes = func->nodes.count;
+    Order o = {.func = func,
+               .scratch = scratch,
+               .after = arena_array(scratch, Edges, nodes),
+               .before = arena_array(scratch, uint32_t, nodes),
+               .users = arena_array(scratch, uint32_t, nodes),
+               .done = arena_array(scratch, bool, nodes)};
+    find_edges(&o);
+    Val *list = arena_array(scratch, Val, nodes + 1);
+    for (*count = 0; *count < nodes; ++*count) {
+        Val best = NO_VAL;
+        int64_t least = INT64_MAX;
+        for (Val v = 0; v < nodes && least > INT64_MIN; v++) {
+            if (o.done[v] || o.before[v]) continue;
+            int64_t bytes = growth(&o, v);
+            if (best != NO_VAL && bytes >= least) continue;
+            best = v;
+            least = bytes;
+        }
+        if (best == NO_VAL) bug(scratch, "the nodes of @%s wait in a circle", func->name);
+        list[*count] = best;
+        run(&o, best);
+    }
+    return list;
 }
