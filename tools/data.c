@@ -19,6 +19,7 @@ bool data_load(const DataSpec *spec, const char *folder, DataSet *out, char *mes
     *out = (DataSet){0};
     if (named) return data_named_load(named, folder, out, message);
     if (load) return load(spec, folder, out, message);
+    if (!strcmp(spec->kind, "synthetic")) return data_synthetic(spec, out, message);
     return fail(message,
                 "there is no data set '%s'; known are fashion_mnist, mnist, cifar10, and "
                 "files by idx(...), npy(...), npz(...)",
@@ -122,6 +123,9 @@ static void key_write(const DataSpec *spec, char *key, size_t size) {
     size_t used = (size_t)snprintf(key, size, "%s", spec->kind);
     for (uint32_t i = 0; i < spec->paths && used < size; i++)
         used += (size_t)snprintf(key + used, size - used, "\n%s", spec->path[i]);
+    for (uint32_t i = 0; i < spec->rank && used < size; i++)
+        used +=
+            (size_t)snprintf(key + used, size - used, "\n%lld", (long long)spec->dim[i]);
 }
 
 const DataSet *data_shelf_get(const DataShelf *shelf, const DataSpec *spec) {

@@ -56,6 +56,9 @@ typedef bool FilesLoad(const DataSpec *spec, const char *folder, DataSet *out,
                        char *message);
 FilesLoad *data_files(const char *kind); /* NULL: no such kind */
 
+/* data_synthetic.c */
+bool data_synthetic(const DataSpec *spec, DataSet *out, char *message);
+
 /* data.c: agreement of the arrays and the facts about them; classes 0 means: count them.
  */
 bool data_finish(DataSet *data, uint32_t fields, uint32_t classes, char *message);

@@ -108,9 +108,11 @@ Status training_begin(Training *t, Session *s, const char *name) {
         return session_fail(s, STATUS_INPUT, "%s has no train block", s->path);
     t->block = session_want_train(s, name);
     if (!t->block) return STATUS_INPUT;
+    char message[MESSAGE_BYTES];
+    DataInfo info; /* the frontend has not asked for data that it describes itself */
+    if (!data_find(&s->shelf, &t->block->data, &info, message))
+        return session_fail(s, STATUS_INPUT, "%s", message);
     t->data = data_shelf_get(&s->shelf, &t->block->data);
-    if (!t->data)
-        bug(&s->arena, "the data of block '%s' were not looked up", t->block->name);
     if (t->block->reports > MAX_REPORTS)
         return session_fail(s, STATUS_INPUT, "a block has at most %d reports",
                             MAX_REPORTS);
