@@ -27,7 +27,7 @@ const char *random_kernels(Arena *arena, const RandomCase *program);
 
 /* What these are made of. */
 Module *random_parse(Arena *arena, const char *text);
-Array *random_evaluate(Arena *arena, const Module *module, const RandomCase *program);
+Array *random_evaluate(Arena *arena, Module *module, const RandomCase *program);
 const char *random_compare(Arena *arena, const Array *want, const Array *got,
                            uint32_t result, double tolerance);
 

@@ -108,7 +108,9 @@ Val any(Maker *m) {
 
 Val constant(Maker *m, const Type *like, double value) {
     Val v = build_fill(&m->b, like, value);
-    note(m, v, exact(fmin(value, 0), fmax(value, 0), 6));
+    int bits = 0;
+    while (ldexp(value, bits) != floor(ldexp(value, bits))) bits++;
+    note(m, v, exact(fmin(value, 0), fmax(value, 0), bits));
     return v;
 }
 
@@ -274,6 +276,25 @@ static void make_ops(Maker *m, uint32_t count) {
     }
 }
 
+/* grad of a sum by what it depends on; its error is only known relative to its size. */
+static void make_gradient(Maker *m) {
+    Val y = any_of(m, ELEM_f32), x = y;
+    if (y == NO_VAL) return;
+    for (uint32_t steps = below(m, 6) + 1; steps > 0; steps--) {
+        const Node *node = graph_node(m->b.func, x);
+        if (!node->args) break;
+        Val next = node->arg[below(m, node->args)];
+        if (type_at(m, next)->elem == ELEM_f32 && !type_at(m, next)->parts) x = next;
+    }
+    int64_t axes[MAX_RANK] = {0, 1, 2, 3, 4, 5, 6, 7};
+    uint32_t rank = type_at(m, y)->rank;
+    if (x == y || graph_node(m->b.func, x)->op == OP_const) return;
+    if (rank) y = build_reduce(&m->b, OP_sum, y, axes, rank);
+    Val v = build_op(&m->b, OP_grad, (Val[]){y, x}, 2, NULL, 0);
+    while (m->facts.count <= v) vec_push(m->arena, &m->facts, (Fact){0});
+    m->facts.at[v] = (Fact){.usable = true, .error = -1, .bits = -1};
+}
+
 /* What nobody uses, so that nothing is dead; at most eight. */
 static void make_results(Maker *m, RandomProgram *program) {
     Func *func = m->b.func;
@@ -350,6 +371,7 @@ RandomProgram random_program(Arena *arena, Diag *diag, uint64_t seed) {
     }
     make_params(&m);
     make_ops(&m, 2 + below(&m, 24));
+    if (chance(&m, 3)) make_gradient(&m);
     make_results(&m, &program);
     program.entry = m.b.func = with_fresh_params(&m);
     make_args(&m, &program);

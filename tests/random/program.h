@@ -7,8 +7,10 @@
 typedef struct RandomProgram {
     Module *module;
     Func *entry;
-    Array *args;       /* [entry->params.count], at the symbol's value */
-    double *tolerance; /* [entry->results.count]: largest error that f32 may make */
+    Array *args; /* [entry->params.count], at the symbol's value */
+    double
+        *tolerance; /* [entry->results.count]: largest error that f32 may make; negative:
+                          in parts of the largest element */
     int64_t symbols[4];
 } RandomProgram;
 

@@ -56,6 +56,7 @@ static Array value_of(Shrinker *s, Val v) {
     Func alone = *s->from;
     int64_t symbols[4] = {s->old->n};
     Array result;
+    alone.nodes.count = v + 1; /* a grad, which the evaluator does not know, comes last */
     memset(&alone.results, 0, sizeof alone.results);
     vec_push(s->arena, &alone.results, v);
     eval_func(&alone, s->old->args, symbols, s->arena, &result);
@@ -164,7 +165,7 @@ static bool replace_values(Search *search) {
     const Func *func = s.from;
     for (Val v = func->nodes.count; v-- > func->params.count;) {
         const Node *node = graph_node(func, v);
-        if (node->type.parts || node->op == OP_const) continue;
+        if (node->type.parts || node->op == OP_const || node->op == OP_grad) continue;
         Change change = {NO_VAL, v, NO_VAL};
         for (uint32_t i = 0; i < node->args && change.other == NO_VAL; i++)
             if (type_equal(graph_type(func, node->arg[i]), &node->type))
