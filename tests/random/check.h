@@ -22,6 +22,7 @@ typedef const char *RandomProperty(Arena *arena, const RandomCase *program);
 const char *random_passes(Arena *arena, const RandomCase *program);
 /* Compiled code computes the same as the evaluator, for one thread and for three. */
 const char *random_run(Arena *arena, const RandomCase *program);
+const char *random_run_avx2(Arena *arena, const RandomCase *program);
 /* What is compiled: the groups and their kernels, as text. */
 const char *random_kernels(Arena *arena, const RandomCase *program);
 

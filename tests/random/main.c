@@ -15,6 +15,7 @@ static const struct {
 } properties[] = {
     {"passes", random_passes},
     {"compiled", random_run},
+    {"compiled for AVX2", random_run_avx2},
 };
 
 /* 0 when all properties hold; prints what does not where `aloud`. */

@@ -178,12 +178,12 @@ const char *random_kernels(Arena *arena, const RandomCase *program) {
     return text.at;
 }
 
-const char *random_run(Arena *arena, const RandomCase *program) {
+static const char *run_on(Arena *arena, const RandomCase *program, const char *cpu) {
     Target target;
     Jit *jit;
     Module *module;
     char message[512] = "";
-    if (target_find(NULL, &target)) return "no target";
+    if (target_find(cpu, &target)) return "no target";
     const Array *want =
         random_evaluate(arena, random_parse(arena, program->text), program);
     Run run = {arena, program, plan_of(arena, program, &target, &module),
@@ -199,4 +199,12 @@ const char *random_run(Arena *arena, const RandomCase *program) {
     const char *wrong = run_calls(&run);
     jit_free(jit);
     return wrong;
+}
+
+const char *random_run(Arena *arena, const RandomCase *program) {
+    return run_on(arena, program, NULL);
+}
+
+const char *random_run_avx2(Arena *arena, const RandomCase *program) {
+    return run_on(arena, program, "x86-64-v3");
 }
