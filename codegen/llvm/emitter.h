@@ -16,6 +16,15 @@ typedef struct Bindings {
     uint32_t count, capacity;
 } Bindings;
 
+/* alias.c */
+typedef struct AliasScopes {
+    const Kernel *kernel;
+    LLVMMetadataRef *scope; /* of each argument */
+    unsigned in_scopes, out_of_scopes;
+    Bindings roots;   /* Buffer: the arguments that a view may lead to, a bit each */
+    Bindings in, out; /* Buffer: the lists of scopes of its accesses */
+} AliasScopes;
+
 typedef struct Emitter {
     Arena *arena; /* scratch */
     const Target *target;
@@ -28,8 +37,9 @@ typedef struct Emitter {
     Value function;
     LLVMBasicBlockRef entry; /* stack slots go to its start */
     Bindings bound;          /* Var, Buffer: their current value or address */
-    Bindings origin;  /* Var: an index that it is a constant distance behind, if any */
-    Bindings memo;    /* Expr: its value within the current statement */
+    Bindings origin; /* Var: an index that it is a constant distance behind, if any */
+    Bindings memo;   /* Expr: its value within the current statement */
+    AliasScopes alias;
     Bindings callees; /* Kernel: its function, for a driver */
 } Emitter;
 
@@ -56,7 +66,7 @@ LLVMTypeRef task_type(const Emitter *e); /* void (pointer args, i64 begin, i64 e
 /* kernel.c: adds `void NAME(args, begin, end)`. */
 void kernel_emit(Emitter *e, const Kernel *kernel, const char *name);
 
-/* expr.c, memory.c, stmt.c, math.c, philox.c */
+/* alias.c, expr.c, index.c, memory.c, stmt.c, math.c, philox.c */
 Value expr_emit(Emitter *e, const Expr *x);
 bool expr_is_affine(const Expr *x); /* a sum, difference or product of indices */
 Value index_emit(Emitter *e, const Expr *x);
@@ -64,6 +74,9 @@ Value index_emit(Emitter *e, const Expr *x);
 Value element_address(Emitter *e, const Buffer *b, const Expr *index);
 void index_bind(Emitter *e, const Var *var, const Expr *value);
 void index_bind_shifted(Emitter *e, const Var *var, Value origin, int64_t shift);
+void alias_begin(Emitter *e, const Kernel *kernel);
+void alias_view(Emitter *e, const Stmt *view);
+void alias_mark(Emitter *e, const Buffer *b, Value access);
 Value load_emit(Emitter *e, const Expr *x);
 Value gather_emit(Emitter *e, const Expr *x);
 void store_emit(Emitter *e, const Stmt *s);

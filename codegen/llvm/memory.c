@@ -14,6 +14,7 @@ static bool is_constant(const Buffer *b) {
 static Value load_plain(Emitter *e, const Buffer *b, uint32_t lanes, Value at) {
     Value load = LLVMBuildLoad2(e->builder, memory_type(e, b->elem, lanes), at, "");
     LLVMSetAlignment(load, elem_bytes(b->elem));
+    alias_mark(e, b, load);
     if (is_constant(b)) {
         unsigned kind = LLVMGetMDKindIDInContext(e->context, "invariant.load", 14);
         LLVMMetadataRef none = LLVMMDNodeInContext2(e->context, NULL, 0);
@@ -22,8 +23,10 @@ static Value load_plain(Emitter *e, const Buffer *b, uint32_t lanes, Value at) {
     return load;
 }
 
-static void store_plain(Emitter *e, Elem elem, Value value, Value at) {
-    LLVMSetAlignment(LLVMBuildStore(e->builder, value, at), elem_bytes(elem));
+static void store_plain(Emitter *e, const Buffer *b, Value value, Value at) {
+    Value store = LLVMBuildStore(e->builder, value, at);
+    LLVMSetAlignment(store, elem_bytes(b->elem));
+    alias_mark(e, b, store);
 }
 
 /* Booleans are bytes 0 and 1 in memory. */
@@ -76,6 +79,7 @@ static Value load_masked(Emitter *e, const Buffer *b, uint32_t lanes, Value at,
     Value align = lane_const(e, elem_bytes(b->elem));
     Value args[] = {at, align, mask, LLVMConstNull(type)};
     Value y = LLVMBuildCall2(e->builder, signature, f, args, 4, "");
+    alias_mark(e, b, y);
     return resize(e, y, width, lanes);
 }
 
@@ -88,7 +92,7 @@ static void store_masked(Emitter *e, const Buffer *b, uint32_t lanes, Value x, V
     Value f = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
     LLVMTypeRef signature = LLVMIntrinsicGetType(e->context, id, types, 2);
     Value args[] = {x, at, lane_const(e, elem_bytes(b->elem)), mask};
-    LLVMBuildCall2(e->builder, signature, f, args, 4, "");
+    alias_mark(e, b, LLVMBuildCall2(e->builder, signature, f, args, 4, ""));
 }
 
 /* Addresses of lanes `stride` apart. */
@@ -117,7 +121,7 @@ static void scatter_masked(Emitter *e, const Buffer *b, Value x, Value at, Value
     Value f = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
     LLVMTypeRef signature = LLVMIntrinsicGetType(e->context, id, types, 2);
     Value args[] = {x, at, lane_const(e, elem_bytes(b->elem)), mask};
-    LLVMBuildCall2(e->builder, signature, f, args, 4, "");
+    alias_mark(e, b, LLVMBuildCall2(e->builder, signature, f, args, 4, ""));
 }
 
 /* The first `count` lanes, one element at a time. */
@@ -181,7 +185,7 @@ static void store_elements(Emitter *e, const Stmt *s, Value x, Value at, uint32_
     for (uint32_t i = 0; i < count; i++) {
         Value one = LLVMBuildExtractElement(e->builder, x, lane_const(e, i), "");
         Value to = address(e, s->buffer->elem, at, index_const(e, s->stride * i));
-        store_plain(e, s->buffer->elem, one, to);
+        store_plain(e, s->buffer, one, to);
     }
 }
 
@@ -193,7 +197,7 @@ void store_emit(Emitter *e, const Stmt *s) {
     if (constant_active(s->active, lanes, &count)) {
         if (!count) return;
         if (lanes > 1 && s->stride != 1) return store_elements(e, s, x, at, count);
-        return store_plain(e, b->elem, resize(e, x, lanes, count), at);
+        return store_plain(e, b, resize(e, x, lanes, count), at);
     }
     Value mask = mask_of(e, expr_emit(e, s->active), lanes);
     if (s->stride == 1 || lanes == 1) return store_masked(e, b, lanes, x, at, mask);

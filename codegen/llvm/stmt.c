@@ -191,6 +191,7 @@ static void local_emit(Emitter *e, const Buffer *b) {
 }
 
 static void view_emit(Emitter *e, const Stmt *s) {
+    alias_view(e, s);
     Value at = element_address(e, s->base, s->index);
     if (s->value) {
         Value at2 = element_address(e, s->base2, s->index2);
