@@ -436,6 +436,71 @@ START_TEST(programs_run_as_in_the_evaluator) {
 }
 END_TEST
 
+/* Micro-kernels of `rows` by `vectors` accumulators, as a contraction has them. */
+static const struct Tile {
+    const char *cpu;
+    uint32_t rows, vectors, lanes, unroll;
+} tiles[] = {
+    {"x86-64-v4", 12, 2, 16, 4}, {"x86-64-v4", 6, 4, 16, 2}, {"x86-64-v4", 8, 3, 16, 4},
+    {"znver4", 12, 2, 16, 4},    {"x86-64-v3", 6, 2, 8, 4},  {"x86-64-v3", 4, 3, 8, 4},
+    {"znver3", 6, 2, 8, 4},      {"znver3", 5, 2, 8, 1},     {"znver3", 4, 3, 8, 4},
+};
+
+static const Kernel *tile_kernel(const struct Tile *t) {
+    Text text;
+    text_init(&text, &arena);
+    uint32_t cols = t->vectors * t->lanes;
+    text_puts(&text, "kernel @tile(a: f32*, b: f32*, c: out f32*) tasks 16 {\n");
+    for (uint32_t i = 0; i < t->rows * t->vectors; i++)
+        text_printf(&text, "  var s%u: f32x%u = 0.0\n", i, t->lanes);
+    text_printf(&text, "  for k = 0 to 256 unroll %u {\n", t->unroll);
+    for (uint32_t v = 0; v < t->vectors; v++)
+        text_printf(&text, "    let b%u: f32x%u = b[k*%u + %u : %u]\n", v, t->lanes, cols,
+                    v * t->lanes, t->lanes);
+    for (uint32_t r = 0, i = 0; r < t->rows; r++) {
+        text_printf(&text, "    let a%u: f32x%u = splat%u(a[task*4096 + k + %u])\n", r,
+                    t->lanes, t->lanes, r * 256);
+        for (uint32_t v = 0; v < t->vectors; v++, i++)
+            text_printf(&text, "    s%u = fma(a%u, b%u, s%u)\n", i, r, v, i);
+    }
+    text_puts(&text, "  }\n");
+    for (uint32_t i = 0; i < t->rows * t->vectors; i++)
+        text_printf(&text, "  c[task*512 + %u : %u] = s%u\n", i * t->lanes, t->lanes, i);
+    text_puts(&text, "}\n");
+    return parse(text.at);
+}
+
+/* From the label that the last jump back over an fma goes to, up to that jump. */
+static const char *inner_loop(char *assembly) {
+    char *fma = strstr(assembly, "vfmadd"), *label = NULL;
+    ck_assert_ptr_nonnull(fma);
+    for (char *at = assembly; (at = strstr(at, "\n.L")) && at < fma; at++) label = at;
+    ck_assert_ptr_nonnull(label);
+    char *end = strstr(fma, "\n\tj");
+    ck_assert_ptr_nonnull(end);
+    *end = 0;
+    return label;
+}
+
+START_TEST(inner_loops_keep_their_values_in_registers) {
+    const struct Tile *tile = &tiles[_i];
+    ck_assert_int_eq(target_find(tile->cpu, &target), STATUS_OK);
+    JitOptions options = {.target = &target, .threads = 1};
+    char message[512];
+    Text text;
+    text_init(&text, &arena);
+    const Kernel *kernel = tile_kernel(tile);
+    ck_assert_int_eq(backend_emit_kernel(&options, kernel, EMIT_ASM, &text, message),
+                     STATUS_OK);
+    const char *loop = inner_loop(text.at);
+    uint32_t fmas = 0;
+    for (const char *at = loop; (at = strstr(at, "vfmadd")); at++) fmas++;
+    ck_assert_uint_eq(fmas, tile->rows * tile->vectors * tile->unroll);
+    ck_assert_msg(!strstr(loop, "(%rsp") && !strstr(loop, "(%rbp"), "%s %ux%u: %.400s",
+                  tile->cpu, tile->rows, tile->vectors, loop);
+}
+END_TEST
+
 START_TEST(unknown_processors_are_refused) {
     Target other;
     ck_assert_int_eq(target_find("x86-64-v3", &other), STATUS_OK);
@@ -464,6 +529,8 @@ Suite *suite_codegen(void) {
     tcase_add_loop_test(tcase, lanes_are_loaded_and_stored, 0, CPUS);
     tcase_add_loop_test(tcase, inactive_lanes_touch_no_memory, 0, CPUS);
     tcase_add_loop_test(tcase, programs_run_as_in_the_evaluator, 0, PROGRAMS * CPUS);
+    tcase_add_loop_test(tcase, inner_loops_keep_their_values_in_registers, 0,
+                        sizeof tiles / sizeof *tiles);
     suite_add_tcase(suite, tcase);
     return suite;
 }
