@@ -29,6 +29,7 @@ void lower_group(Arena *arena, const Target *target, const Func *group, Lowered 
     switch (schedule->strategy) {
     case STRATEGY_CONTRACT: lower_contract(arena, target, group, out); break;
     case STRATEGY_PARTIAL: lower_reduce(&draft, schedule->heavy); break;
+    case STRATEGY_SCATTER: lower_scatter(&draft, schedule->heavy); break;
     case STRATEGY_NEST: lower_nest(&draft, NULL); break;
     }
     if (schedule->strategy != STRATEGY_CONTRACT)

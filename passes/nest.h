@@ -35,6 +35,9 @@ void nest_lower(const Nest *nest);
 /* lower_reduce.c: reductions to few elements, by partial results joined in a fixed order. */
 void lower_reduce(Draft *draft, Val heavy);
 
+/* lower_scatter.c: a scatter_add of the group's parameters, its only result. */
+void lower_scatter(Draft *draft, Val v);
+
 /* All results of the group in one nest. */
 void lower_nest(Draft *draft, const Partial *joined);
 

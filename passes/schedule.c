@@ -37,18 +37,27 @@ static bool is_partial(const Func *group, Val v) {
     return size == root && from >= MUCH && from >= 16 * size && size < (rows ? 16 : 2048);
 }
 
+/* Alone, from memory to memory. */
+static bool is_scatter(const Func *group, Val v) {
+    const Node *node = graph_node(group, v);
+    return node->op == OP_scatter_add && group->results.count == 1 &&
+           group->results.at[0] == v && node->arg[0] < group->params.count &&
+           node->arg[1] < group->params.count;
+}
+
 Schedule schedule_of(const Func *group) {
     Schedule schedule = {STRATEGY_NEST, NO_VAL};
     for (Val v = 0; v < group->nodes.count; v++) {
         if (graph_node(group, v)->op == OP_contract)
             return (Schedule){STRATEGY_CONTRACT, v};
+        if (is_scatter(group, v)) return (Schedule){STRATEGY_SCATTER, v};
         if (is_partial(group, v)) schedule = (Schedule){STRATEGY_PARTIAL, v};
     }
     return schedule;
 }
 
 const char *strategy_name(Strategy strategy) {
-    static const char *const names[] = {"nest", "partial", "contract"};
+    static const char *const names[] = {"nest", "partial", "scatter", "contract"};
     return names[strategy];
 }
 

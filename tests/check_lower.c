@@ -154,6 +154,14 @@ static const OpCase large_cases[] = {
        "%m = reduce_max %x {axes = [1]} %b = broadcast %m {dims = [4000, 37], axes = [0]}"
        "%d = sub %x, %b %e = exp %d %s = sum %e {axes = [1]}"
        "%t = broadcast %s {dims = [4000, 37], axes = [0]} %y = div %e, %t")},
+    {"scatter_add: many places",
+     F("%i: i32[3000], %u: f32[3000, 20]", "%y",
+       "%y = scatter_add %i, %u {axis = 0, batch = 0, dims = [2500]}"),
+     .ints = 2500},
+    {"scatter_add: N, in the middle",
+     F("%i: i32[N, 60], %u: f32[N, 3, 60, 5]", "%y",
+       "%y = scatter_add %i, %u {axis = 2, batch = 1, dims = [70]}"),
+     .ints = 80},
     {"norm of everything",
      F("%x: f32[400, 300]", "%y",
        "%q = mul %x, %x %s = sum %q {axes = [0, 1]} %r = sqrt %s"
@@ -162,8 +170,11 @@ static const OpCase large_cases[] = {
 static const int large_count = sizeof large_cases / sizeof *large_cases;
 
 START_TEST(every_case_runs_as_evaluated) {
+    int which = _i / 2;
     const OpCase *c =
-        _i < op_case_count ? &op_cases[_i] : &large_cases[_i - op_case_count];
+        which < op_case_count ? &op_cases[which] : &large_cases[which - op_case_count];
+    /* Vectors of half the size as well. */
+    if (_i % 2) ck_assert_int_eq(target_find("x86-64-v3", &target), STATUS_OK);
     Run run = {.n = op_case_n(c)};
     evaluate(c, &run);
     run.entry = op_case_entry(op_case_parse(c, &arena, &diag));
@@ -197,7 +208,7 @@ Suite *suite_lower(void) {
     tcase_set_timeout(cases, 30);
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_add_loop_test(cases, every_case_runs_as_evaluated, 0,
-                        op_case_count + large_count);
+                        2 * (op_case_count + large_count));
     suite_add_tcase(suite, cases);
     return suite;
 }
