@@ -457,12 +457,58 @@ static void multiply(Direct *d, Panel *p, const Expr *k, Block *b) {
     }
 }
 
-static uint32_t run_unroll(const Direct *d) {
-    const ReduceLoop *run = &d->t->loop[d->t->loops - 1];
+static uint32_t run_unroll(const Direct *d, int64_t extent) {
     /* Rows a step apart would share elements between copies, too many to keep. */
     if (d->t->known_rows) return 1;
-    if (run->extent <= 9 && run->edge < 0) return (uint32_t)run->extent;
-    return 4;
+    return extent && extent <= 9 ? (uint32_t)extent : 4;
+}
+
+/* Lengths that the run may have where they are few; 0: any. */
+static uint32_t run_lengths(const Direct *d, int64_t *length, bool *or_none) {
+    enum { MOST = 3 };
+    const ReduceLoop *run = &d->t->loop[d->t->loops - 1];
+    uint32_t count = 0;
+    if (run->block) return 0;
+    if (run->edge < 0) {
+        length[count++] = run->extent;
+        return dim_is_const(d->c->dim[run->axes.at[0]]) && d->t->loops > 1;
+    }
+    const EdgeWalk *w = &d->t->edge[run->edge];
+    for (int64_t i = 0; i < w->entries; i++) {
+        uint32_t k = 0;
+        while (k < count && length[k] != w->count[i]) k++;
+        *or_none = *or_none || !w->count[i];
+        if (k < count || !w->count[i]) continue;
+        if (count == MOST) return 0;
+        length[count++] = w->count[i];
+    }
+    return count;
+}
+
+/* The innermost loop; a copy for each length that it may have, because a loop of a known
+ * length ends where the processor expects it. */
+static void run_loop(Direct *d, Panel *p, Block *b) {
+    uint32_t l = d->t->loops - 1;
+    int64_t length[4];
+    bool or_none = false;
+    uint32_t lengths = run_lengths(d, length, &or_none);
+    const Var *var = var_index(d->arena, "k");
+    const Stmt *all = NULL;
+    for (uint32_t i = 0; i < lengths || !i; i++) {
+        Block body = block_new(d->arena), copy = block_new(d->arena);
+        const Expr *end = lengths ? num(d, length[i]) : d->high[l];
+        multiply(d, p, expr_var(d->arena, var), &body);
+        block_for(&copy, var, lengths ? num(d, 0) : d->low[l], end, 1,
+                  run_unroll(d, lengths ? length[i] : 0), block_end(&body));
+        const Stmt *one = block_end(&copy);
+        if (lengths && lengths + or_none > 1) {
+            Block choice = block_new(d->arena);
+            block_if(&choice, op2(d, OP_eq, d->high[l], end), one, all);
+            one = block_end(&choice);
+        }
+        all = one;
+    }
+    block_add(b, all);
 }
 
 /* The loops inside of the tile, from number `l` on. */
@@ -480,8 +526,7 @@ static void inner_loops(Direct *d, Panel *p, uint32_t l, Block *b) {
         }
         set_views(d, p, b);
         set_b_view(d, p, b);
-        multiply(d, p, expr_var(a, var), &body);
-        block_for(b, var, d->low[l], d->high[l], 1, run_unroll(d), block_end(&body));
+        run_loop(d, p, b);
         return;
     }
     if (loop->block == -1) {
