@@ -267,22 +267,31 @@ static void choose_chunks(Search *s, int64_t others) {
     if (t->known_rows) t->task_rows = tiles * t->rows;
 }
 
-/* Few results of long sums: the outermost loop in parts, joined later.  A part whose data fit
- * into L2 is read from memory once for all the tasks of the part. */
+/* Few results of long sums: the outermost loop in parts, joined later.  Parts are written and
+ * read once; the more the data of one exceed L2, the more of them every chunk of results reads
+ * again, though beside its work. */
 static void choose_splits(Search *s, int64_t others) {
     Tile *t = s->t;
     int64_t width = (int64_t)t->vectors * t->lanes, first = t->loop[0].extent;
     t->splits = 1;
     if (t->loops < 2 || t->loop[0].edge >= 0 || t->k_max < 4096) return;
-    double outputs = (double)(others * t->rows_max * width * t->panels);
+    double outputs = 4.0 * (double)(t->rows_max * width * t->panels);
+    double chunks = (double)others * (double)(1 + (int64_t)(outputs / (64 << 10)));
     double data = 4.0 * (double)t->k_max * (double)(t->rows_max + width * t->panels);
-    int64_t splits = (int64_t)(data / s->target->l2_bytes * 2) + 1;
-    int64_t most = (int64_t)((16 << 20) / (4 * outputs));
-    if (splits < 16) splits = 16;
-    if (splits > 32) splits = 32;
-    if (splits > most) splits = most;
-    if (splits > first) splits = first;
-    if (splits > 1) t->splits = ceil_div(first, ceil_div(first, splits));
+    outputs *= (double)others;
+    double best = 0;
+    for (int64_t splits = 1; splits <= 32 && splits <= first; splits++) {
+        if (ceil_div(first, ceil_div(first, splits)) != splits) continue;
+        if (splits > 1 && outputs * (double)splits > 16 << 20) break;
+        double cost = splits > 1 ? 2 * outputs * (double)splits : 0;
+        if (data / (double)splits > 0.6 * s->target->l2_bytes)
+            cost += 0.25 * chunks * data;
+        double tasks = chunks * (double)splits;
+        if (tasks < 16) cost += (16 - tasks) * data;
+        if (best && cost >= best) continue;
+        best = cost;
+        t->splits = splits;
+    }
 }
 
 static void choose_tasks(Search *s) {
