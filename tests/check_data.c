@@ -407,9 +407,9 @@ START_TEST(data_does_not_mix_up_sets) {
     } else {
         assert_says("--data");
     }
-    DataSpec unknown = {.kind = "imagnet"};
+    DataSpec unknown = {.kind = "cifar_10"};
     ck_assert(!data_load(&unknown, NULL, &set, message));
-    assert_says("no data set 'imagnet'");
+    assert_says("no data set 'cifar_10', did you mean cifar10");
 }
 END_TEST
 

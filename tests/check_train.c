@@ -257,6 +257,37 @@ START_TEST(weights_start_a_run) {
 }
 END_TEST
 
+/* What a data file may suffer: its first byte replaced, or its length changed. */
+static const struct {
+    int first, longer;
+    const char *words;
+} defects[] = {
+    {7, 0, "is not an IDX file"},
+    {0, -1, "is truncated"},
+    {0, 1, "trailing garbage"},
+};
+
+START_TEST(damaged_data_are_said) {
+    char message[MESSAGE_BYTES];
+    Bytes file;
+    assert_code(command_run("train tiny.tn --out run --set epochs=1"), 0);
+    assert_code(command_run("train tiny.tn --out copy --set epochs=1"), 0);
+    ck_assert(file_read(scratch_path("xt"), &file, message));
+    file.at[0] = (uint8_t)defects[_i].first;
+    uint8_t *bytes = calloc(1, file.count + 1);
+    memcpy(bytes, file.at, file.count);
+    scratch_write("xt", bytes, file.count + (size_t)defects[_i].longer);
+    free(bytes);
+    bytes_free(&file);
+    const Result *r = command_run("train tiny.tn --out run --resume --set epochs=2");
+    assert_code(r, 1);
+    assert_in("tiny.tn:8:", r->err);
+    assert_in("xt", r->err);
+    assert_in(defects[_i].words, r->err);
+    assert_same_file("run/last.safetensors", "copy/last.safetensors");
+}
+END_TEST
+
 START_TEST(bad_surroundings_are_said) {
     write_labels("y", TRAIN, CLASSES + 1);
     const Result *r = command_run("train tiny.tn");
@@ -271,6 +302,13 @@ START_TEST(bad_surroundings_are_said) {
     r = command_run("train tiny.tn --out tiny.tn/run");
     assert_code(r, 1);
     assert_in("cannot be made", r->err);
+    r = command_run("train tiny.tn --set epoch=3");
+    assert_code(r, 1);
+    assert_in("epochs", r->err);
+    remove(scratch_path("xt"));
+    r = command_run("train tiny.tn");
+    assert_code(r, 1);
+    assert_in("xt: cannot be opened", r->err);
     r = command_run("train tiny.tn plane");
     assert_code(r, 1);
     assert_in("plain", r->err);
@@ -292,6 +330,7 @@ Suite *suite_train(void) {
     tcase_add_test(t, a_full_disk_leaves_what_was);
     tcase_add_test(t, other_checkpoints_are_refused);
     tcase_add_test(t, weights_start_a_run);
+    tcase_add_loop_test(t, damaged_data_are_said, 0, 3);
     tcase_add_test(t, bad_surroundings_are_said);
     suite_add_tcase(suite, t);
     return suite;

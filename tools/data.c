@@ -2,6 +2,7 @@
  */
 #include "tools/data.h"
 #include "base/alloc.h"
+#include "tools/clock.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -20,10 +21,14 @@ bool data_load(const DataSpec *spec, const char *folder, DataSet *out, char *mes
     if (named) return data_named_load(named, folder, out, message);
     if (load) return load(spec, folder, out, message);
     if (!strcmp(spec->kind, "synthetic")) return data_synthetic(spec, out, message);
-    return fail(message,
-                "there is no data set '%s'; known are fashion_mnist, mnist, cifar10, and "
-                "files by idx(...), npy(...), npz(...)",
-                spec->kind);
+    static const char *const kinds[] = {"fashion_mnist", "mnist", "cifar10",
+                                        "idx",           "npy",   "npz"};
+    const char *near = nearest_word(spec->kind, kinds, sizeof kinds / sizeof *kinds);
+    return fail(
+        message,
+        "there is no data set '%s'%s%s; known are fashion_mnist, mnist, cifar10, and "
+        "files by idx(...), npy(...), npz(...)",
+        spec->kind, near ? ", did you mean " : "", near ? near : "");
 }
 
 void data_free(DataSet *data) {
@@ -145,7 +150,10 @@ bool data_find(void *context, const DataSpec *spec, DataInfo *info, char *messag
         if (shelf->count == sizeof shelf->book / sizeof *shelf->book)
             return fail(message, "a program uses at most %u data sets", shelf->count);
         DataSet *set = &shelf->book[shelf->count].set;
-        if (!data_load(spec, shelf->folder, set, message)) {
+        double start = seconds_now();
+        bool ok = data_load(spec, shelf->folder, set, message);
+        shelf->seconds += seconds_now() - start;
+        if (!ok) {
             data_free(set);
             return false;
         }

@@ -28,7 +28,8 @@ void data_gather(const Tensor *field, const int64_t *order, int64_t count, int64
 /* The program_load callback; keeps the sets it has loaded. */
 typedef struct DataShelf {
     const char *folder;
-    bool describe; /* known sets by name are described only, never loaded */
+    bool describe;  /* known sets by name are described only, never loaded */
+    double seconds; /* spent in loading */
     uint32_t count;
     struct {
         const char *key; /* owned, from mem_alloc */

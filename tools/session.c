@@ -7,14 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-
-double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 int processor_count(void) {
     cpu_set_t set;
@@ -184,7 +177,9 @@ Status session_load(Session *s, SessionData data, const Binding *more, uint32_t 
                                           .lookup = elaborates ? &s->lookup : NULL};
     s->wanted.count = 0;
     if (ends_with(s->path, ".graph")) return load_graph(s);
+    double start = seconds_now();
     s->program = program_load(&s->arena, &s->diag, s->path, &s->program_options);
+    s->spent.frontend = seconds_now() - start;
     return s->program ? STATUS_OK : STATUS_INPUT;
 }
 
@@ -193,14 +188,24 @@ void session_want(Session *s, Func *func) {
 }
 
 const Entry *session_want_entry(Session *s, const char *name) {
+    double start = seconds_now();
     const Entry *entry =
         s->is_graph ? graph_entry(s, name) : program_entry(s->program, name);
+    s->spent.frontend += seconds_now() - start;
     if (entry) session_want(s, entry->func);
     return entry;
 }
 
-const TrainBlock *session_want_train(Session *s, const char *name) {
+/* Reading the data is no part of compiling. */
+const TrainBlock *session_train(Session *s, const char *name) {
+    double start = seconds_now(), reading = s->shelf.seconds;
     const TrainBlock *block = program_train(s->program, name);
+    s->spent.frontend += seconds_now() - start - (s->shelf.seconds - reading);
+    return block;
+}
+
+const TrainBlock *session_want_train(Session *s, const char *name) {
+    const TrainBlock *block = session_train(s, name);
     if (!block) return NULL;
     session_want(s, block->init);
     session_want(s, block->step);
@@ -230,13 +235,17 @@ Status session_passes(Session *s, const char *last) {
             return session_fail(s, status, "LLVM knows no processor '%s'",
                                 s->options->cpu);
     }
-    return pipeline_run(&cx, s->program->module, last) ? STATUS_OK : STATUS_INPUT;
+    double start = seconds_now();
+    bool ok = pipeline_run(&cx, s->program->module, last);
+    s->spent.passes += seconds_now() - start;
+    return ok ? STATUS_OK : STATUS_INPUT;
 }
 
 Status session_plan(Session *s) {
     PassContext cx = {.scratch = &s->scratch, .target = &s->target};
     Status status = session_passes(s, NULL);
     if (status != STATUS_OK) return status;
+    double start = seconds_now();
     s->layout = layout_state(&s->arena, s->program->module);
     s->plan = arena_array(&s->arena, const Plan *, s->wanted.count);
     for (uint32_t i = 0; i < s->wanted.count; i++) {
@@ -244,6 +253,7 @@ Status session_plan(Session *s) {
         s->plan[i] = plan_entry(&cx, &s->arena, s->wanted.at[i], s->layout);
         arena_release(&s->scratch, mark);
     }
+    s->spent.plan = seconds_now() - start;
     return STATUS_OK;
 }
 
@@ -274,7 +284,6 @@ static Status make_blocks(Session *s, int threads) {
 }
 
 Status session_compile(Session *s) {
-    double start = seconds_now();
     char message[MESSAGE_BYTES] = "";
     int threads = s->options->threads ? (int)s->options->threads : processor_count();
     Status status = session_plan(s);
@@ -283,11 +292,15 @@ Status session_compile(Session *s) {
         .target = &s->target,
         .cache = s->options->no_cache ? NULL : cache_folder(&s->arena),
         .threads = threads < processor_count() ? threads : processor_count()};
+    double start = seconds_now();
     status = jit_new(&options, s->plan, s->wanted.count, &s->jit, message);
+    s->spent.code = seconds_now() - start;
     if (status != STATUS_OK) return session_fail(s, status, "%s", message);
-    status = make_blocks(s, threads);
-    s->compile_s = seconds_now() - start;
-    return status;
+    return make_blocks(s, threads);
+}
+
+double session_compile_seconds(const Session *s) {
+    return s->spent.frontend + s->spent.passes + s->spent.plan + s->spent.code;
 }
 
 Callable session_entry(const Session *s, const Func *func) {

@@ -5,6 +5,7 @@
 #include "codegen/backend.h"
 #include "frontend/program.h"
 #include "passes/pass.h"
+#include "tools/clock.h"
 #include "tools/command.h"
 #include "tools/data.h"
 #include "tools/tensor.h"
@@ -40,7 +41,9 @@ typedef struct Session {
     tn_parallel parallel; /* used when there is a pool, or `timed` */
     bool timed;
     void *state, *work; /* blocks for the largest entry */
-    double compile_s;   /* passes and code of all entries */
+    struct {
+        double frontend, passes, plan, code; /* seconds spent in each */
+    } spent;
 } Session;
 
 /* Runs `body` in a session and tears it down; prints what went wrong on stderr. */
@@ -61,6 +64,7 @@ Status session_load(Session *session, SessionData data, const Binding *more,
 
 /* An entry, or a train block with all its entries, is to be compiled.  NULL: reported. */
 const Entry *session_want_entry(Session *session, const char *name);
+const TrainBlock *session_train(Session *session, const char *name); /* not wanted yet */
 const TrainBlock *session_want_train(Session *session, const char *name);
 void session_want(Session *session, Func *func);
 /* By either name; none: the first train block, else the first entry. */
@@ -89,6 +93,6 @@ Status session_weights(Session *session, const char *path);
 const char *cache_folder(Arena *arena);
 int processor_count(void);
 int session_threads(const Session *session);
-double seconds_now(void);
+double session_compile_seconds(const Session *session); /* from text to code */
 
 #endif
