@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The loops come in their final shape, so all that is left is to clean up addresses. */
@@ -233,11 +234,18 @@ static void *work_run(void *context) {
 
 #define THREADS_MAX 64
 
+static int by_size(const void *a, const void *b) {
+    const Unit *x = a, *y = b;
+    return (x->key.length < y->key.length) - (x->key.length > y->key.length);
+}
+
 Status units_compile(const JitOptions *options, Units *units, char *message) {
     Work work = {.target = options->target,
                  .cache = options->cache,
                  .units = units,
                  .message = message};
+    /* The largest first, so that no thread is left with a long one at the end. */
+    qsort(units->list.at, units->list.count, sizeof *units->list.at, by_size);
     pthread_mutex_init(&work.lock, NULL);
     pthread_t thread[THREADS_MAX];
     int want = options->threads < THREADS_MAX ? options->threads : THREADS_MAX,
