@@ -123,11 +123,17 @@ bool data_finish(DataSet *data, uint32_t fields, uint32_t classes, char *message
             check_labels(&data->test[1], "test", classes, &info->classes, message));
 }
 
-/* Sets are told apart by kind and paths; batch and split are cut later. */
+/* Sets are told apart by kind, paths and what is made up; batch and split are cut later. */
 static void key_write(const DataSpec *spec, char *key, size_t size) {
     size_t used = (size_t)snprintf(key, size, "%s", spec->kind);
     for (uint32_t i = 0; i < spec->paths && used < size; i++)
         used += (size_t)snprintf(key + used, size - used, "\n%s", spec->path[i]);
+    if (used < size)
+        used += (size_t)snprintf(key + used, size - used, "\n%lld %lld",
+                                 (long long)spec->examples, (long long)spec->classes);
+    for (uint32_t i = 0; i < spec->rank && used < size; i++)
+        used +=
+            (size_t)snprintf(key + used, size - used, " %lld", (long long)spec->dim[i]);
     for (uint32_t i = 0; i < spec->rank && used < size; i++)
         used +=
             (size_t)snprintf(key + used, size - used, "\n%lld", (long long)spec->dim[i]);
