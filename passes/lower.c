@@ -5,7 +5,7 @@
  *   After    kernels in the loop IR, the operand of each of their arguments, and the sizes
  *            of the temporaries between them
  *
- * Needs: a group from `fuse`.  Leaves: verified kernels.
+ * Needs: a group from `fuse`.  Leaves: verified kernels, tidied.
  * Not done: choosing what is in a group; places in memory.
  */
 #include "passes/nest.h"
@@ -23,6 +23,12 @@ void lower_nest(Draft *draft, const Partial *joined) {
                        .joined = joined});
 }
 
+static Kernel *verified(Arena *arena, Kernel *kernel, const char *after) {
+    const char *wrong = loop_verify(kernel, arena);
+    if (wrong) bug(arena, "after %s: %s", after, wrong);
+    return kernel;
+}
+
 void lower_group(Arena *arena, const Target *target, const Func *group, Lowered *out) {
     const Schedule *schedule = group->schedule;
     Draft draft = {.arena = arena, .target = target, .group = group};
@@ -37,8 +43,11 @@ void lower_group(Arena *arena, const Target *target, const Func *group, Lowered 
                          .temps = draft.temps.count,
                          .kernel = draft.kernels.at,
                          .temp_bytes = draft.temps.at};
+    LoweredKernel *kernels =
+        arena_copy(arena, out->kernel, sizeof *kernels * out->kernels);
     for (uint32_t i = 0; i < out->kernels; i++) {
-        const char *wrong = loop_verify(out->kernel[i].kernel, arena);
-        if (wrong) bug(arena, "kernel %s: %s", out->kernel[i].kernel->name, wrong);
+        kernels[i].kernel = verified(arena, kernels[i].kernel, "lower");
+        kernels[i].kernel = verified(arena, tidy(arena, kernels[i].kernel), "tidy");
     }
+    out->kernel = kernels;
 }

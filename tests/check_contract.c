@@ -357,7 +357,7 @@ static void check_compiled(const Func *group, int64_t n, const char *cpu,
     Run r = run_new(group, &target, n);
     const Kernel **kernels = arena_array(&arena, const Kernel *, r.lowered.kernels);
     for (uint32_t i = 0; i < r.lowered.kernels; i++)
-        kernels[i] = tidy(&arena, r.lowered.kernel[i].kernel);
+        kernels[i] = r.lowered.kernel[i].kernel;
     JitOptions options = {&target, NULL, 1};
     Jit *jit;
     Status status = jit_new_kernels(&options, kernels, r.lowered.kernels, &jit, message);
