@@ -194,7 +194,6 @@ Ast *ast_parse_expression(Arena *arena, Diag *diag, uint32_t source);
 
 /* ast_print.c: in the language itself; printing what is parsed again prints the same. */
 void ast_print(const AstFile *file, Text *out);
-void ast_print_expression(const Ast *ast, Text *out);
 void ast_print_type(const AstType *type, Text *out);
 
 #endif

@@ -247,11 +247,6 @@ void ast_print(const AstFile *file, Text *out) {
     for (uint32_t i = 0; i < file->trains.count; i++) print_train(&p, file->trains.at[i]);
 }
 
-void ast_print_expression(const Ast *ast, Text *out) {
-    Printer p = {out, 0};
-    print_expression(&p, ast, 0);
-}
-
 void ast_print_type(const AstType *type, Text *out) {
     Printer p = {out, 0};
     print_type(&p, type);

@@ -9,8 +9,6 @@ extern const char *const role_words[];  /* by Role */
 #define STAGE_COUNT (STAGE_READY + 1)
 #define ROLE_COUNT  (ROLE_OUTPUT + 1)
 
-/* [A-Za-z_][A-Za-z0-9_.]*; any other name is written in quotes. */
-bool name_is_word(const char *name);
 bool name_is_number(const char *name); /* digits only, or empty */
 
 /* Functions, each once. */
@@ -18,8 +16,6 @@ typedef struct FuncSet {
     Arena *arena;
     VEC(const Func *) list;
 } FuncSet;
-bool func_set_has(const FuncSet *set, const Func *func);
-void func_set_add(FuncSet *set, const Func *func);
 void func_set_fill(FuncSet *set, const Module *module); /* all, callees first */
 
 #endif

@@ -25,7 +25,8 @@ typedef struct Printer {
 
 static const char *const func_words[] = {"func", "body", "group"}; /* by FuncKind */
 
-bool name_is_word(const char *name) {
+/* [A-Za-z_][A-Za-z0-9_.]*; any other name is written in quotes. */
+static bool name_is_word(const char *name) {
     for (const char *c = name; *c; c++) {
         bool letter = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || *c == '_';
         bool more = (*c >= '0' && *c <= '9') || *c == '.';
@@ -189,29 +190,25 @@ void graph_print_func(const Func *func, Text *out) {
     text_puts(out, "}\n");
 }
 
-/* Callees first.  The depth is bounded: functions nest 64 deep at most. */
-static void list_func(const Func *func, FuncSet *set) {
-    if (func_set_has(set, func)) return;
-    for (uint32_t v = 0; v < func->nodes.count; v++) {
-        const Attr *body = node_attr(graph_node(func, v), ATTR_body);
-        if (body) list_func(body->func, set);
-    }
-    func_set_add(set, func);
-}
-
-void func_set_fill(FuncSet *set, const Module *module) {
-    for (uint32_t i = 0; i < module->funcs.count; i++)
-        list_func(module->funcs.at[i], set);
-}
-
-bool func_set_has(const FuncSet *set, const Func *func) {
+static bool set_has(const FuncSet *set, const Func *func) {
     for (uint32_t i = set->list.count; i--;)
         if (set->list.at[i] == func) return true;
     return false;
 }
 
-void func_set_add(FuncSet *set, const Func *func) {
+/* Callees first.  The depth is bounded: functions nest 64 deep at most. */
+static void list_func(const Func *func, FuncSet *set) {
+    if (set_has(set, func)) return;
+    for (uint32_t v = 0; v < func->nodes.count; v++) {
+        const Attr *body = node_attr(graph_node(func, v), ATTR_body);
+        if (body) list_func(body->func, set);
+    }
     vec_push(set->arena, &set->list, func);
+}
+
+void func_set_fill(FuncSet *set, const Module *module) {
+    for (uint32_t i = 0; i < module->funcs.count; i++)
+        list_func(module->funcs.at[i], set);
 }
 
 void graph_print(const Module *module, Text *out) {

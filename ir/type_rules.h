@@ -40,7 +40,4 @@ static inline Dims *func_dims(const Func *func) {
     return &func->module->dims;
 }
 
-/* Positions of a window of `size` with `stride` and `dilation` within `extent`. */
-Dim window_count(Dims *dims, Dim extent, int64_t size, int64_t stride, int64_t dilation);
-
 #endif

@@ -124,7 +124,9 @@ bool type_concat(const Func *func, const Node *node, Type *out) {
     return true;
 }
 
-Dim window_count(Dims *dims, Dim extent, int64_t size, int64_t stride, int64_t dilation) {
+/* Positions of a window of `size` with `stride` and `dilation` within `extent`. */
+static Dim window_count(Dims *dims, Dim extent, int64_t size, int64_t stride,
+                        int64_t dilation) {
     Dim reach = dim_mul(dims, size - 1, dilation);
     Dim room = dim_sub(dims, dim_sub(dims, extent, reach), 1);
     return dim_add(dims, dim_floor_div(dims, room, stride), 1);

@@ -18,11 +18,6 @@ void emit_place(Emitter *e, Val v, const Buffer *buffer) {
     e->home[v] = (Home){.buffer = buffer};
 }
 
-void emit_hook(Emitter *e, EmitHook *hook, void *context) {
-    e->hook = hook;
-    e->context = context;
-}
-
 uint32_t emit_level(const Emitter *e) {
     return e->scopes ? e->scopes - 1 : 0;
 }
@@ -181,10 +176,8 @@ static const Expr *compute(Emitter *e, Val v, const Index *const *at, uint32_t *
 /* Raises `level` to that of the scope which the value belongs to. */
 const Expr *emit_at(Emitter *e, Val v, const Index *const *at, uint32_t *level) {
     uint32_t own = 0;
-    const Expr *value = e->hook ? e->hook(e->context, e, v, at) : NULL;
-    if (value) {
-        own = emit_level(e);
-    } else if (e->bound[v]) {
+    const Expr *value;
+    if (e->bound[v]) {
         value = e->bound[v]->expr;
         own = e->bound[v]->level;
     } else if (!(value = emit_recall(e, v, at, &own))) {

@@ -52,9 +52,6 @@ Emitter *emitter_new(Arena *arena, const Func *group, const Var *n);
 void emit_place(Emitter *e, Val v, const Buffer *buffer);
 /* `v` is `value` wherever it is asked for, until the scope closes. */
 void emit_bind(Emitter *e, Val v, const Expr *value);
-/* Called before anything is computed for (v, at); NULL: go on as usual. */
-typedef const Expr *EmitHook(void *context, Emitter *e, Val v, const Index *const *at);
-void emit_hook(Emitter *e, EmitHook *hook, void *context);
 
 /* A scope, one a loop body: its values are named in `block` and forgotten at its end.  Each
  * value is placed in the outermost scope that knows the counters it depends on, so the blocks

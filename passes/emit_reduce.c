@@ -469,7 +469,6 @@ const Expr *emit_reduction(Emitter *e, Val v, const Index *const *at, uint32_t *
     for (uint32_t i = 0; i < node->type.rank; i++)
         if (index_level(at[i]) > r.level) r.level = index_level(at[i]);
     if (e->bound_level > r.level) r.level = e->bound_level;
-    if (e->hook) r.level = emit_level(e);
     own_dims(&r, node);
     r.domain = domain_new(e, domain_id(v), r.own_rank, r.own);
     if (is_plain(node->op)) find_siblings(&r, e->arena);

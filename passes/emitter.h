@@ -86,8 +86,6 @@ struct Emitter {
     Home *home;           /* [nodes] */
     Memo **bound;         /* [nodes] what was bound from outside */
     uint32_t bound_level; /* deepest level of a bound value; 0: none */
-    EmitHook *hook;
-    void *context;
     const Index *bucket[512];
     Atom *atoms;
     uint32_t atom_count;

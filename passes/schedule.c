@@ -56,11 +56,6 @@ Schedule schedule_of(const Func *group) {
     return schedule;
 }
 
-const char *strategy_name(Strategy strategy) {
-    static const char *const names[] = {"nest", "partial", "scatter", "contract"};
-    return names[strategy];
-}
-
 bool pass_schedule(PassContext *cx, Module *module) {
     for (uint32_t i = 0; i < module->funcs.count; i++) {
         Func *func = module->funcs.at[i];

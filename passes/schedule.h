@@ -17,6 +17,5 @@ typedef struct Schedule {
 } Schedule;
 
 Schedule schedule_of(const Func *group);
-const char *strategy_name(Strategy strategy);
 
 #endif
