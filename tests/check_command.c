@@ -81,6 +81,8 @@ static const struct {
     {"emit graph add.graph ad", 1, "", "did you mean @add"},
     {"emit graph bad.graph", 1, "", "bad.graph:"},
     {"bench add.graph --seconds 0.01", 0, "add", ""},
+    {"bench add.graph --seconds 0.01 --cpu x86-64-v3", 0, "add", ""},
+    {"bench add.graph --cpu i8086", 1, "", "no processor 'i8086'"},
     {"emit graph good.tn twice --bind N=four", 2, "", "--bind takes NAME=SIZE"},
 };
 
