@@ -24,6 +24,55 @@ typedef struct Problem {
     int32_t axis_of[MAX_RANK]; /* of each p_i; -1: its form is constant */
 } Problem;
 
+/* An operand as the gradient sees it. */
+typedef struct Operand {
+    Type whole, type; /* they differ where dimensions were split */
+    AffineMap map;
+} Operand;
+
+/* The axes of outer*f + inner, f the extent of the inner one, when the dimension is just that
+ * long: the two together go through it once. */
+static bool form_is_pair(const Affine *form, const Attr *dims, Dim extent,
+                         uint32_t *outer, uint32_t *inner) {
+    uint32_t axes[2], count = 0;
+    if (form->offset || form->divisor != 1) return false;
+    for (uint32_t e = 0; e < dims->count; e++) {
+        if (!form->coefficient[e]) continue;
+        if (count == 2) return false;
+        axes[count++] = e;
+    }
+    if (count != 2) return false;
+    const uint32_t first = form->coefficient[axes[0]] == 1;
+    *outer = axes[first];
+    *inner = axes[1 - first];
+    const int64_t factor = form->coefficient[*outer];
+    return form->coefficient[*inner] == 1 && factor > 1 && dims->ints[*inner] == factor &&
+           dim_is_const(extent) && dims->ints[*outer] == extent / factor &&
+           extent % factor == 0;
+}
+
+static Operand operand_of(const Func *f, const Node *node, uint32_t i) {
+    static const AttrKey maps[] = {ATTR_a, ATTR_b};
+    const AffineMap *map = node_attr(node, maps[i])->map;
+    const Type whole = *graph_type(f, node->arg[i]);
+    Operand o = {
+        .whole = whole, .type = {.elem = whole.elem}, .map = {.axes = map->axes}};
+    for (uint32_t d = 0; d < whole.rank; d++) {
+        uint32_t axis[2];
+        const bool pair = o.type.rank + whole.rank - d < MAX_RANK &&
+                          form_is_pair(&map->dim[d], node_attr(node, ATTR_dims),
+                                       whole.dim[d], &axis[0], &axis[1]);
+        for (uint32_t k = 0; k <= pair; k++) {
+            Affine lone = {.divisor = 1};
+            if (pair) lone.coefficient[axis[k]] = 1;
+            o.type.dim[o.type.rank++] =
+                pair ? node_attr(node, ATTR_dims)->ints[axis[k]] : whole.dim[d];
+            o.map.dim[o.map.rank++] = pair ? lone : map->dim[d];
+        }
+    }
+    return o;
+}
+
 static int64_t gcd(int64_t a, int64_t b) {
     if (a < 0) a = -a;
     if (b < 0) b = -b;
@@ -120,18 +169,16 @@ static _Noreturn void give_up(Sweep *s, const Problem *p) {
         text.at);
 }
 
-static void problem_init(Problem *p, Sweep *s, const Node *node, uint32_t operand,
-                         Val g) {
-    const Func *f = s->b.func;
-    static const AttrKey maps[] = {ATTR_a, ATTR_b};
+static void problem_init(Problem *p, Sweep *s, const Node *node, const Operand *wrt,
+                         const Operand *other, Val g) {
     const Attr *dims = node_attr(node, ATTR_dims);
     *p = (Problem){.axes = dims->count};
-    p->wrt = *node_attr(node, maps[operand])->map;
+    p->wrt = wrt->map;
     p->side[0] = *node_attr(node, ATTR_out)->map;
-    p->side[1] = *node_attr(node, maps[1 - operand])->map;
-    p->type = *graph_type(f, node->arg[operand]);
-    p->side_type[0] = *graph_type(f, g);
-    p->side_type[1] = *graph_type(f, node->arg[1 - operand]);
+    p->side[1] = other->map;
+    p->type = wrt->type;
+    p->side_type[0] = *graph_type(s->b.func, g);
+    p->side_type[1] = other->type;
     p->rank = p->wrt.rank;
     for (uint32_t e = 0; e < p->axes; e++) p->dims[e] = dims->ints[e];
     for (uint32_t t = 0; t < 2; t++)
@@ -233,9 +280,16 @@ static Val widen(Sweep *s, const Problem *p, Val x, const int64_t *kept, uint32_
     return padded ? build_pad(&s->b, x, low, high, inner, 0) : x;
 }
 
+static Val reshaped(Sweep *s, Val x, const Type *to) {
+    const bool same = type_equal(graph_type(s->b.func, x), to);
+    return same ? x : build_reshape(&s->b, x, to->rank, to->dim);
+}
+
 static Val operand_gradient(Sweep *s, const Node *node, uint32_t operand, Val g) {
+    const Operand wrt = operand_of(s->b.func, node, operand);
+    const Operand beside = operand_of(s->b.func, node, 1 - operand);
     Problem p;
-    problem_init(&p, s, node, operand, g);
+    problem_init(&p, s, node, &wrt, &beside, g);
     problem_solve_all(&p, s);
     problem_renumber(&p);
     problem_compact(&p);
@@ -248,12 +302,12 @@ static Val operand_gradient(Sweep *s, const Node *node, uint32_t operand, Val g)
         kept[out.rank] = i;
         out.dim[out.rank++] = lone;
     }
-    const Val other = node->arg[1 - operand];
+    const Val other = reshaped(s, node->arg[1 - operand], &beside.type);
     const Val x = operand ? build_contract(&s->b, other, g, p.axes, p.dims, &p.side[1],
                                            &p.side[0], &out)
                           : build_contract(&s->b, g, other, p.axes, p.dims, &p.side[0],
                                            &p.side[1], &out);
-    return widen(s, &p, x, kept, out.rank);
+    return reshaped(s, widen(s, &p, x, kept, out.rank), &wrt.whole);
 }
 
 void grad_contract(Sweep *s, Val v, const Node *node, Val g) {

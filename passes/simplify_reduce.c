@@ -203,6 +203,64 @@ static Val contract_with(Simplifier *s, const Node *node, uint32_t i, Val x,
     return simplify_emit(s, OP_contract, arg, 2, attr, node->attrs);
 }
 
+static const AttrKey all_maps[] = {ATTR_a, ATTR_b, ATTR_out};
+
+/* Fills number[] with the new number of each axis, UINT32_MAX for one of extent 1 that no
+ * operand reads. */
+static uint32_t number_axes(const Attr *dims, const AffineMap *map, uint32_t *number) {
+    uint32_t count = 0;
+    for (uint32_t e = 0; e < dims->count; e++) {
+        bool read = dims->ints[e] != 1;
+        for (uint32_t m = 0; m < 2; m++)
+            for (uint32_t d = 0; d < map[m].rank; d++)
+                read |= map[m].dim[d].coefficient[e] != 0;
+        number[e] = read ? count++ : UINT32_MAX;
+    }
+    return count;
+}
+
+/* An axis of extent 1 adds nothing to the place it is read at; where nothing else reads it,
+ * it is none. */
+Val shape_contract_axes(Simplifier *s, const Node *node) {
+    const Attr *dims = node_attr(node, ATTR_dims);
+    AffineMap map[3];
+    uint32_t number[MAX_AXES], axis;
+    bool changed = false;
+    for (uint32_t m = 0; m < 3; m++) map[m] = *node_attr(node, all_maps[m])->map;
+    for (uint32_t m = 0; m < 2; m++)
+        for (uint32_t d = 0; d < map[m].rank; d++)
+            for (uint32_t e = 0; e < dims->count; e++) {
+                Affine *form = &map[m].dim[d];
+                if (dims->ints[e] != 1 || !form->coefficient[e]) continue;
+                if (affine_is_axis(form, &axis)) continue;
+                form->coefficient[e] = 0;
+                changed = true;
+            }
+    const uint32_t count = number_axes(dims, map, number);
+    if (!changed && count == dims->count) return NO_VAL;
+    Dim extent[MAX_AXES];
+    AffineMap to[3];
+    for (uint32_t m = 0; m < 3; m++) {
+        to[m] = (AffineMap){.axes = count};
+        for (uint32_t d = 0; d < map[m].rank; d++) {
+            const Affine *old = &map[m].dim[d];
+            if (m == 2 && affine_is_axis(old, &axis) && number[axis] == UINT32_MAX)
+                continue;
+            Affine *form = &to[m].dim[to[m].rank++];
+            *form = (Affine){.offset = old->offset, .divisor = old->divisor};
+            for (uint32_t e = 0; e < dims->count; e++)
+                if (number[e] != UINT32_MAX)
+                    form->coefficient[number[e]] = old->coefficient[e];
+        }
+    }
+    for (uint32_t e = 0; e < dims->count; e++)
+        if (number[e] != UINT32_MAX) extent[number[e]] = dims->ints[e];
+    const Attr attrs[] = {attr_ints(ATTR_dims, extent, count), attr_map(ATTR_a, &to[0]),
+                          attr_map(ATTR_b, &to[1]), attr_map(ATTR_out, &to[2])};
+    const Val v = simplify_emit(s, OP_contract, node->arg, 2, attrs, 4);
+    return to[2].rank == map[2].rank ? v : emit_reshape(s, v, &node->type);
+}
+
 Val shape_contract_transpose(Simplifier *s, const Node *node) {
     for (uint32_t i = 0; i < 2; i++) {
         const Node x = *operand(s, node, i);

@@ -64,6 +64,7 @@ bool units_only(const Type *from, const Type *to, int64_t *place);
     R(sum_scaled, sum)                                                                   \
     R(max_units, reduce_max)                                                             \
     R(min_units, reduce_min)                                                             \
+    R(contract_axes, contract)                                                           \
     R(contract_transpose, contract)                                                      \
     R(contract_units, contract)                                                          \
     R(contract_pad, contract)
