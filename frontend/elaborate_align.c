@@ -150,7 +150,7 @@ static Val squeeze_and_broadcast(Elab *e, const Value *v, const Type *to, int64_
 }
 
 static Value expand_like(Elab *e, Value v, const Shape *to, const char *what, Span span) {
-    int64_t axes[MAX_RANK];
+    int64_t axes[MAX_RANK] = {0};
     if (v.kind != VALUE_tensor || type_same_shape(tensor_type(&v), &to->type)) return v;
     Shape from = {*tensor_type(&v), v.tensor};
     if (place_dims(&from, to, axes) && fits_at(&from.type, &to->type, axes))
@@ -185,7 +185,7 @@ static bool join_shapes(Elab *e, Shape *into, const Value *v, const char *what,
         low = high;
         high = *into;
     }
-    int64_t axes[MAX_RANK];
+    int64_t axes[MAX_RANK] = {0};
     if (!place_dims(&low, &high, axes)) {
         elab_error(e, span, "%s of %s and %s: they come from different axes", what,
                    type_text(e, &into->type), type_text(e, tensor_type(v)));
