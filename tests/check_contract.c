@@ -263,6 +263,8 @@ static const Conv special[] = {
     {40, 12, 12, 2, 3, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, true, true},
     {40, 12, 12, 1, 4, 5, 1, 1, 0, 1, ELEM_f32, ELEM_f32, true, true},
     {2, 4, 4, 1, 1, 3, 1, 1, 1, 6, ELEM_f32, ELEM_f32, true, true}, /* depthwise */
+    {2, 5, 4, 1, 1, 3, 2, 1, 1, 37, ELEM_f32, ELEM_f32, true},      /* depthwise */
+    {2, 5, 4, 1, 2, 3, 1, 1, 1, 19, ELEM_f64, ELEM_f64},
 };
 
 START_TEST(convolutions_of_special_forms) {
