@@ -355,6 +355,7 @@ static Value check_result(Elab *e, const AstFunction *f, Env env, Value v) {
 
 static Value run_ast(Elab *e, const Closure *c, const Value *all, Span span) {
     const AstFunction *f = c->function;
+    if (!f) bug(e->arena, "a call of nothing");
     Env env = c->env;
     if (!f) bug(e->arena, "%s has no text", closure_name(c));
     if (!bind_params(e, c, &env, all, span)) return value_unknown;

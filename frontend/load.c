@@ -3,8 +3,9 @@
 #include "frontend/prelude.h"
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
-#define FILE_LIMIT (16u << 20) /* bytes of one source */
+#define FILE_LIMIT (16 << 20) /* bytes of one source */
 
 static void add_entry(Loaded *l, Unit *unit, UnitEntry entry) {
     for (uint32_t i = 0; i < unit->entries.count; i++) {
@@ -44,22 +45,23 @@ static void load_prelude(Loaded *l) {
 
 /* NULL: reported at `span`. */
 static char *read_file(Loaded *l, const char *path, Span span, size_t *length) {
-    FILE *in = fopen(path, "rb");
+    struct stat facts;
     char *text = NULL;
-    if (in && !fseek(in, 0, SEEK_END)) {
-        long size = ftell(in);
-        rewind(in);
-        if (size > (long)FILE_LIMIT)
-            errno = EFBIG;
-        else if (size >= 0) {
-            text = arena_alloc(l->arena, (size_t)size + 1);
-            *length = fread(text, 1, (size_t)size, in);
-            if (*length != (size_t)size) text = NULL;
-        }
+    int wrong = stat(path, &facts) ? errno : 0;
+    if (!wrong && !S_ISREG(facts.st_mode)) wrong = EINVAL;
+    if (!wrong && facts.st_size > FILE_LIMIT) wrong = EFBIG;
+    if (!wrong) {
+        text =
+            arena_alloc(l->arena, (size_t)facts.st_size + 1); /* before a file is open */
+        FILE *in = fopen(path, "rb");
+        wrong = in ? 0 : errno;
+        if (in) *length = fread(text, 1, (size_t)facts.st_size, in);
+        if (in && (ferror(in) || *length != (size_t)facts.st_size)) wrong = EIO;
+        if (in) fclose(in);
     }
-    if (!text) diag_error(l->diag, span, "cannot read %s: %s", path, strerror(errno));
-    if (in) fclose(in);
-    return text;
+    if (!wrong) return text;
+    diag_error(l->diag, span, "cannot read %s: %s", path, strerror(wrong));
+    return NULL;
 }
 
 static const char *beside(Loaded *l, const char *path, const char *used) {
