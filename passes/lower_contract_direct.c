@@ -146,22 +146,24 @@ static void open_task(Direct *d, Block *b, bool splits) {
         d->number = rest;
     }
     d->panel0 = mul(d, take_digit(d, b, "chunk", &rest, num(d, cols)), t->task_panels);
+    /* Phases differ in work: each range of tasks gets some of all. */
+    for (uint32_t i = c->a.edges; i-- > 0;)
+        if (!t->edge[i].fixed)
+            d->phase[i] = take_digit(d, b, "phase", &rest, num(d, t->edge[i].entries));
     const Expr *chunks = block_let(b, "chunks", up_div(d, rows, t->task_rows));
-    d->row0 = block_let(
-        b, "row0", mul(d, take_digit(d, b, "rowchunk", &rest, chunks), t->task_rows));
-    d->row_count =
-        block_let(b, "row_count",
-                  op2(d, OP_min, num(d, t->task_rows), op2(d, OP_sub, rows, d->row0)));
+    const Expr *chunk = take_digit(d, b, "rowchunk", &rest, chunks);
+    d->row0 = block_let(b, "row0", mul(d, chunk, t->task_rows));
+    const Expr *left = op2(d, OP_sub, rows, d->row0);
+    d->row_count = block_let(b, "row_count", op2(d, OP_min, num(d, t->task_rows), left));
     for (uint32_t i = t->fixed.count; i-- > 0;) {
         uint32_t axis = t->fixed.at[i];
         d->place[axis] = take_digit(d, b, "fixed", &rest, num(d, c->extent[axis]));
     }
-    for (uint32_t i = c->a.edges; i-- > 0;) {
+    for (uint32_t i = 0; i < c->a.edges; i++) {
         const Edge *e = &c->a.edge[i];
-        if (t->edge[i].fixed)
-            d->phase[i] = e->row >= 0 && d->place[e->row] ? d->place[e->row] : num(d, 0);
-        else
-            d->phase[i] = take_digit(d, b, "phase", &rest, num(d, t->edge[i].entries));
+        if (!t->edge[i].fixed) continue;
+        bool is_axis = e->row >= 0 && d->place[e->row];
+        d->phase[i] = is_axis ? d->place[e->row] : num(d, 0);
     }
     const AxisList *batch = &c->list[AXIS_BATCH];
     d->batch = rest;
