@@ -155,6 +155,8 @@ void contract_store(const Contract *c, Emitter *e, Buffer *const *results,
                     const Index *const *axis);
 Buffer **draft_results(DraftKernel *k);
 
+/* Words for what is chosen; kernels that go before may be left in the draft. */
+void contract_explain(Draft *draft, Val node, Text *out);
 void lower_contract(Arena *arena, const Target *target, const Func *group, Lowered *out);
 
 int64_t value_bytes_max(const Func *group, Val v);

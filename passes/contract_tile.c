@@ -187,6 +187,10 @@ static bool tile_fits(const Search *s, uint32_t rows, uint32_t vectors) {
     uint32_t used = rows * vectors + vectors + 1;
     bool one = s->t->uniform || s->t->known_rows || s->t->even % rows == 0;
     uint32_t pointers = one ? 1 : rows;
+    /* Copies of the run's body share elements of such rows, and keep them. */
+    const ReduceLoop *run = &s->t->loop[s->t->loops - 1];
+    if (one && run->extent <= 9 && run->a_step == s->t->row_step)
+        used += (uint32_t)run->extent;
     return used < s->target->registers && pointers <= 8; /* general registers are 15 */
 }
 
@@ -200,7 +204,8 @@ static void choose_tile(Search *s) {
     uint32_t all = (uint32_t)ceil_div(cols, t->lanes);
     double best = 0;
     for (uint32_t vectors = 1; vectors <= 4 && vectors <= all; vectors++)
-        for (uint32_t rows = 1; rows <= 14 && tile_fits(s, rows, vectors); rows++) {
+        for (uint32_t rows = 1; rows <= 14; rows++) {
+            if (!tile_fits(s, rows, vectors)) continue;
             uint32_t tail = all % vectors;
             int64_t full = all / vectors;
             double pointers = pointer_cost(s, rows);

@@ -166,6 +166,22 @@ int64_t value_bytes_max(const Func *group, Val v) {
     return bytes;
 }
 
+void contract_explain(Draft *draft, Val node, Text *out) {
+    Contract c;
+    Tile tile;
+    contract_shape(draft->group, node, &c);
+    if (lower_contract_planes(draft, &c)) {
+        text_puts(out, "planes");
+        return;
+    }
+    contract_stage(draft, &c);
+    if (c.a.temp >= 0) text_puts(out, "staged ");
+    if (contract_tile(&c, draft->target, draft->arena, &tile))
+        tile_print(&tile, out);
+    else
+        text_puts(out, "plain");
+}
+
 static void lower_alone(Draft *draft, Val node) {
     Contract c;
     Tile tile;

@@ -334,15 +334,10 @@ static void print_row(const Bench *b, const char *name, double flop, double byte
 
 static void print_tile(const Bench *b, Arena *arena, const Func *group,
                        const char *name) {
-    Contract c;
-    Tile tile;
+    Draft draft = {.arena = arena, .target = &b->target, .group = group};
     Text text;
     text_init(&text, arena);
-    contract_shape(group, group->results.at[0], &c);
-    if (contract_tile(&c, &b->target, arena, &tile))
-        tile_print(&tile, &text);
-    else
-        text_puts(&text, "plain");
+    contract_explain(&draft, group->results.at[0], &text);
     fprintf(b->options->out, "%s: %s\n", name, text.at);
 }
 
