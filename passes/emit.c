@@ -135,6 +135,7 @@ static const Expr *load_home(Emitter *e, Val v, const Index *const *at, uint32_t
     const Home *home = &e->home[v];
     const Type *type = graph_type(e->func, v);
     const Index *linear = index_ravel(e, type, at);
+    if (home->origin) linear = index_add(e, linear, index_scale(e, home->origin, -1));
     *level = index_level(linear);
     if (!home->parts) return emit_load(e, home->buffer, linear);
     return join_parts(e, v, home, linear, type_count(&e->func->module->dims, type));

@@ -67,6 +67,7 @@ typedef struct Scope {
  * p * stride + i. */
 typedef struct Home {
     const Buffer *buffer; /* NULL: not stored */
+    const Index *origin;  /* element that is first in the buffer; NULL: 0 */
     const Expr *parts;    /* NULL: whole */
     Op join;
     const Expr *begin,

@@ -18,6 +18,7 @@
  * Not done: cutting a group that reads many streams.
  */
 #include "passes/fuse.h"
+#include "passes/nest.h"
 
 static bool all_inside(const UseList *list) {
     for (uint32_t i = 0; i < list->count; i++)
@@ -36,6 +37,29 @@ static bool is_narrowed(const Fuse *f, const Node *node) {
     const Node *from = fuse_node(f, node->arg[0]);
     return op_is_reduce(from) &&
            elem_bytes(node->type.elem) < elem_bytes(from->type.elem);
+}
+
+/* Whether the group does nothing but pool the contraction image by image. */
+static bool is_pooled(const Fuse *f, Val v, const Group *group, const Use *use) {
+    uint32_t operand;
+    Dim quotient, batch = fuse_node(f, v)->type.dim[0];
+    if (group->contract != NO_VAL || !group->reductions.count || group->alone ||
+        !blocks_find_batch(f->func, v, &operand) ||
+        !dim_divides(f->dims, use->rows, batch, &quotient))
+        return false;
+    for (uint32_t i = 0; i < group->reductions.count; i++) {
+        const Node *node = fuse_node(f, group->reductions.at[i]);
+        Val from = node->arg[0];
+        while (fuse_node(f, from)->op == OP_reshape) from = fuse_node(f, from)->arg[0];
+        if (from != v || node->type.rank < 2 || node->type.dim[0] != batch) return false;
+    }
+    for (uint32_t i = 0; i < group->results.count; i++) {
+        const Type *type = graph_type(f->func, group->results.at[i]);
+        if (!type->rank || type->dim[0] != batch ||
+            fuse_count(f, group->results.at[i]) != group->count)
+            return false;
+    }
+    return true;
 }
 
 /* Whether `v` may be computed only inside the one group that wants it. */
@@ -57,6 +81,8 @@ static bool joins(Fuse *f, Val v, const Use *use) {
     if (node->op == OP_fold || node->op == OP_gather)
         return group->contract == NO_VAL && use->relation == SAME;
     if (node->op == OP_random) return group->contract == NO_VAL && use->relation <= MOVED;
+    if (node->op == OP_contract && use->relation == WITHIN)
+        return is_pooled(f, v, group, use);
     if (node->op == OP_contract)
         return use->relation == SAME && group->contract == NO_VAL && !group->reduces &&
                group_all_need(f, group, v);

@@ -11,16 +11,53 @@
 #include "passes/nest.h"
 #include "passes/schedule.h"
 
-void lower_nest(Draft *draft, const Partial *joined) {
+static void lower_results(Draft *draft, const char *suffix, const Partial *joined,
+                          const Staged *staged) {
     const Func *group = draft->group;
     NestResult *result = arena_array(draft->arena, NestResult, group->results.count);
     for (uint32_t i = 0; i < group->results.count; i++)
         result[i] = (NestResult){group->results.at[i], {OPERAND_RESULT, i}};
     nest_lower(&(Nest){.draft = draft,
-                       .suffix = joined ? "join" : "nest",
+                       .suffix = suffix,
                        .results = group->results.count,
                        .result = result,
-                       .joined = joined});
+                       .joined = joined,
+                       .staged = staged});
+}
+
+void lower_nest(Draft *draft, const Partial *joined) {
+    lower_results(draft, joined ? "join" : "nest", joined, NULL);
+}
+
+void lower_nest_staged(Draft *draft, const Staged *staged) {
+    lower_results(draft, staged->images ? "blocks" : "rest", NULL, staged);
+}
+
+/* The contraction into memory, then the nest that reads it. */
+static void lower_apart(Draft *draft, Val node) {
+    const Func *group = draft->group;
+    Func *bare = arena_copy(draft->arena, group, sizeof *group);
+    memset(&bare->results, 0, sizeof bare->results);
+    vec_push(draft->arena, &bare->results, node);
+    Lowered inner;
+    lower_contract(draft->arena, draft->target, bare, &inner);
+    uint32_t temps = draft->temps.count;
+    for (uint32_t i = 0; i < inner.temps; i++) draft_temp(draft, inner.temp_bytes[i]);
+    uint32_t staged = draft_temp(draft, value_bytes_max(group, node));
+    for (uint32_t i = 0; i < inner.kernels; i++) {
+        const LoweredKernel *k = &inner.kernel[i];
+        for (uint32_t j = 0; j < k->kernel->args.count; j++) {
+            Operand *arg = (Operand *)&k->arg[j];
+            if (arg->kind == OPERAND_TEMP) arg->index += temps;
+            if (arg->kind == OPERAND_RESULT) *arg = (Operand){OPERAND_TEMP, staged};
+        }
+        vec_push(draft->arena, &draft->kernels, *k);
+    }
+    lower_nest_staged(draft, &(Staged){.v = node, .temp = staged});
+}
+
+static void lower_pooled(Draft *draft, Val node) {
+    if (!lower_blocks(draft, node)) lower_apart(draft, node);
 }
 
 static Kernel *verified(Arena *arena, Kernel *kernel, const char *after) {
@@ -35,6 +72,7 @@ void lower_group(Arena *arena, const Target *target, const Func *group, Lowered 
     switch (schedule->strategy) {
     case STRATEGY_CONTRACT: lower_contract(arena, target, group, out); break;
     case STRATEGY_PARTIAL: lower_reduce(&draft, schedule->heavy); break;
+    case STRATEGY_BLOCKS: lower_pooled(&draft, schedule->heavy); break;
     case STRATEGY_SCATTER: lower_scatter(&draft, schedule->heavy); break;
     case STRATEGY_NEST: lower_nest(&draft, NULL); break;
     }

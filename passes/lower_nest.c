@@ -50,6 +50,10 @@ static const Type *root_type(const Nest *nest) {
     return root;
 }
 
+static uint32_t root_domain(const Nest *nest) {
+    return (nest->draft->group->nodes.count + 2) * MAX_AXES;
+}
+
 /* The elements of the root that share one element of a smaller result. */
 static void find_inner(Build *b, const Type *root, Store *store) {
     Dims *dims = &b->nest->draft->group->module->dims;
@@ -81,6 +85,24 @@ static void place_parts(Build *b) {
     }
 }
 
+/* A block of the value, in memory of the task; or all of it, in memory of the group. */
+static void place_staged(Build *b) {
+    const Staged *s = b->nest->staged;
+    const Type *type = graph_type(b->nest->draft->group, s->v);
+    Home *home = &b->e->home[s->v];
+    *home =
+        (Home){.buffer = draft_buffer(&b->k, OPERAND_TEMP, s->temp, type->elem, false)};
+    if (!s->images) return;
+    const Expr *first = expr_mul(b->e->arena, expr_var(b->e->arena, b->k.kernel->task),
+                                 s->images * s->size);
+    home->origin = index_axis(b->e, first, INT32_MAX);
+    /* Tasks are ranges of the root's outermost dimension. */
+    const Type *root = root_type(b->nest);
+    int64_t unit = 1;
+    for (uint32_t i = 1; i < root->rank; i++) unit *= root->dim[i];
+    if (unit > 1) vec_push(b->e->arena, &b->e->cuts, (Cut){root_domain(b->nest), unit});
+}
+
 static void begin_build(Build *b, const Nest *nest, uint32_t lanes, const Cut *cut,
                         uint32_t cuts) {
     Draft *l = nest->draft;
@@ -95,7 +117,8 @@ static void begin_build(Build *b, const Nest *nest, uint32_t lanes, const Cut *c
     b->stores = nest->results;
     draft_params(&b->k);
     if (nest->joined) place_parts(b);
-    b->domain.id = (l->group->nodes.count + 2) * MAX_AXES;
+    if (nest->staged) place_staged(b);
+    b->domain.id = root_domain(nest);
     Domain probe = domain_new(b->e, b->domain.id, root->rank, root->dim);
     b->domain = probe;
     for (uint32_t i = 0; i < nest->results; i++) {
@@ -185,6 +208,11 @@ static void choose_tasks(Build *b) {
     }
     if (!b->domain.axes) return;
     int64_t most = axis_extent(b, b->split), lanes = 1;
+    if (b->nest->staged && b->nest->staged->images) {
+        b->split = 0;
+        b->piece = b->nest->staged->images;
+        return;
+    }
     if (b->split + 1 == b->domain.axes && b->lanes > 1) lanes = 4 * b->lanes;
     b->piece = (int64_t)(TASK_WORK / step) + 1;
     b->piece = (b->piece + lanes - 1) / lanes * lanes;

@@ -37,6 +37,12 @@ static bool is_partial(const Func *group, Val v) {
     return size == root && from >= MUCH && from >= 16 * size && size < (rows ? 16 : 2048);
 }
 
+static bool reduces(const Func *group) {
+    for (Val v = 0; v < group->nodes.count; v++)
+        if (op_info[graph_node(group, v)->op].class == CLASS_REDUCE) return true;
+    return false;
+}
+
 /* Alone, from memory to memory. */
 static bool is_scatter(const Func *group, Val v) {
     const Node *node = graph_node(group, v);
@@ -49,7 +55,7 @@ Schedule schedule_of(const Func *group) {
     Schedule schedule = {STRATEGY_NEST, NO_VAL};
     for (Val v = 0; v < group->nodes.count; v++) {
         if (graph_node(group, v)->op == OP_contract)
-            return (Schedule){STRATEGY_CONTRACT, v};
+            return (Schedule){reduces(group) ? STRATEGY_BLOCKS : STRATEGY_CONTRACT, v};
         if (is_scatter(group, v)) return (Schedule){STRATEGY_SCATTER, v};
         if (is_partial(group, v)) schedule = (Schedule){STRATEGY_PARTIAL, v};
     }

@@ -8,6 +8,7 @@ typedef enum Strategy {
     STRATEGY_NEST,     /* one nest over the elements of the results */
     STRATEGY_PARTIAL,  /* reductions to few elements: partial results, then their join */
     STRATEGY_SCATTER,  /* each task adds the updates of the places that it owns */
+    STRATEGY_BLOCKS,   /* a contraction by blocks of its batch, each then pooled */
     STRATEGY_CONTRACT, /* tiles of a contraction, the rest in their epilogue */
 } Strategy;
 

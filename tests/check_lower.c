@@ -162,6 +162,28 @@ static const OpCase large_cases[] = {
      F("%i: i32[N, 60], %u: f32[N, 3, 60, 5]", "%y",
        "%y = scatter_add %i, %u {axis = 2, batch = 1, dims = [70]}"),
      .ints = 80},
+    {"convolution, bias, ReLU, pool",
+     F("%x: f32[6, 12, 12, 9], %w: f32[3, 3, 9, 21], %b: f32[21]", "%y, %i",
+       "%c = contract %x, %w {dims = [6, 12, 12, 21, 3, 3, 9], a = [d0, d1 + d4 - 1, d2 "
+       "+ d5 - 1, "
+       "d6], b = [d4, d5, d6, d3], out = [d0, d1, d2, d3]}"
+       "%r = reshape %c {dims = [6, 6, 2, 6, 2, 21]} %m = reduce_max %r {axes = [2, 4]}"
+       "%i = argmax %r {axes = [2, 4]}"
+       "%d = broadcast %b {dims = [6, 6, 6, 21], axes = [3]} %e = add %m, %d"
+       "%z = const {elem = f32, dims = [6, 6, 6, 21], values = [0]} %y = max %z, %e")},
+    {"convolution, pool, N images", F("%x: f32[N, 14, 14, 4], %w: f32[5, 5, 4, 20]", "%y",
+                                      "%c = contract %x, %w {dims = [N, 10, 10, 20, 5, "
+                                      "5, 4], a = [d0, d1 + d4, d2 + d5, d6], "
+                                      "b = [d4, d5, d6, d3], out = [d0, d1, d2, d3]}"
+                                      "%r = reshape %c {dims = [N, 5, 2, 5, 2, 20]} %y = "
+                                      "reduce_max %r {axes = [2, 4]}")},
+    {"convolution of grey images, pool",
+     F("%x: f32[4, 28, 28, 1], %w: f32[5, 5, 1, 20]", "%y",
+       "%c = contract %x, %w {dims = [4, 24, 24, 20, 5, 5, 1], a = [d0, d1 + d4, d2 + "
+       "d5, d6], "
+       "b = [d4, d5, d6, d3], out = [d0, d1, d2, d3]}"
+       "%r = reshape %c {dims = [4, 12, 2, 12, 2, 20]} %y = reduce_max %r {axes = [2, "
+       "4]}")},
     {"norm of everything",
      F("%x: f32[400, 300]", "%y",
        "%q = mul %x, %x %s = sum %q {axes = [0, 1]} %r = sqrt %s"
