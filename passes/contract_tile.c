@@ -164,6 +164,8 @@ static void order_rows(Search *s) {
         apart = apart || tables || symbolic || step != t->row_step * t->even;
         if (!apart) t->even *= extent;
     }
+    /* Copies of a short run's body would share elements of such rows, too many to keep. */
+    if (run->extent <= 9 && run->a_step == t->row_step) t->even = 1;
     t->known_rows = !t->uniform && !tables && !symbolic && t->rows_max <= 32;
 }
 
@@ -187,10 +189,6 @@ static bool tile_fits(const Search *s, uint32_t rows, uint32_t vectors) {
     uint32_t used = rows * vectors + vectors + 1;
     bool one = s->t->uniform || s->t->known_rows || s->t->even % rows == 0;
     uint32_t pointers = one ? 1 : rows;
-    /* Copies of the run's body share elements of such rows, and keep them. */
-    const ReduceLoop *run = &s->t->loop[s->t->loops - 1];
-    if (one && run->extent <= 9 && run->a_step == s->t->row_step)
-        used += (uint32_t)run->extent;
     return used < s->target->registers && pointers <= 8; /* general registers are 15 */
 }
 
