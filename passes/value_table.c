@@ -6,7 +6,7 @@ bool node_equal(const Node *a, const Node *b) {
     if (a->op != b->op || a->args != b->args || a->attrs != b->attrs) return false;
     for (uint32_t i = 0; i < a->attrs; i++)
         if (!attr_equal(&a->attr[i], &b->attr[i])) return false;
-    if (!memcmp(a->arg, b->arg, a->args * sizeof(Val))) return true;
+    if (!a->args || !memcmp(a->arg, b->arg, a->args * sizeof(Val))) return true;
     return op_commutes(a->op) && a->arg[0] == b->arg[1] && a->arg[1] == b->arg[0];
 }
 
