@@ -20,8 +20,12 @@ static int64_t run_of(const Contract *c) {
 
 /* Zeros around an image of few channels: its taps then make longer runs, with no edges to
  * look out for; the copy is small beside the result. */
-static bool worth_padding(const Contract *c) {
+static bool worth_padding(const Contract *c, const Target *target) {
     enum { FEW = 8 };
+    /* Weight gradients then have all taps as rows: tiles too high for few registers. */
+    for (uint32_t i = 0; i < c->list[AXIS_ROW].count; i++)
+        if (c->a.step[c->list[AXIS_ROW].at[i]] == 1 && target->registers <= 16)
+            return false;
     if (!c->a.regular || !c->a.edges || run_of(c) > FEW) return false;
     const Type *type = graph_type(c->group, c->a.value);
     if (dim_is_const(type->dim[type->rank - 1]) && type->dim[type->rank - 1] > FEW)
@@ -124,7 +128,7 @@ static void pad_kernel(Draft *draft, const Contract *c, const Type *type,
 void contract_stage(Draft *draft, Contract *c) {
     Arena *a = draft->arena;
     bool cast = graph_type(c->group, c->a.value)->elem == ELEM_u8;
-    bool pad = worth_padding(c);
+    bool pad = worth_padding(c, draft->target);
     if (!c->a.in_memory || (!cast && !pad)) return;
     Func *copy = copy_group(a, draft->group);
     Builder builder = {copy, graph_node(c->group, c->node)->span};
