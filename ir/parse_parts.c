@@ -100,7 +100,7 @@ static bool parse_product(Parser *p, int depth, Dim *dim) {
     if (!parse_factor(p, depth, dim)) return false;
     while (lex_is(&p->lexer, '*') || lex_is(&p->lexer, '/')) {
         bool times = p->lexer.token.mark == '*';
-        Dim next;
+        Dim next = 0;
         lex_next(&p->lexer);
         if (!parse_factor(p, depth, &next)) return false;
         *dim = times ? dim_mul(dims, *dim, next) : dim_floor_div(dims, *dim, next);
@@ -115,7 +115,7 @@ static bool parse_sum(Parser *p, int depth, Dim *dim) {
     if (minus) *dim = dim_sub(dims, 0, *dim);
     while (lex_is(&p->lexer, '+') || lex_is(&p->lexer, '-')) {
         bool plus = p->lexer.token.mark == '+';
-        Dim next;
+        Dim next = 0;
         lex_next(&p->lexer);
         if (!parse_product(p, depth, &next)) return false;
         *dim = plus ? dim_add(dims, *dim, next) : dim_sub(dims, *dim, next);

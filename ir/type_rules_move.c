@@ -159,7 +159,7 @@ static bool read_windows(const Func *func, const Node *node, uint32_t rank, Wind
 
 bool type_windows(const Func *func, const Node *node, Type *out) {
     const Type *x = arg_type(func, node, 0);
-    Windows w;
+    Windows w = {0};
     if (!read_windows(func, node, x->rank, &w)) return false;
     const Attr *size = need_attr(func, node, ATTR_size, w.axes->count);
     if (!size || !all_positive(func, node, size)) return false;
@@ -185,7 +185,7 @@ bool type_windows(const Func *func, const Node *node, Type *out) {
 bool type_fold(const Func *func, const Node *node, Type *out) {
     const Type *x = arg_type(func, node, 0);
     const Attr *dims = need_attr(func, node, ATTR_dims, ANY);
-    Windows w;
+    Windows w = {0};
     if (!dims) return false;
     if (dims->count >= x->rank)
         return refuse(func, node, "%s has no %u window dimensions", type_words(func, x),
