@@ -19,17 +19,16 @@ static Val letter(Builder *b, Elem elem, char c) {
     ck_abort_msg("a rule uses the letter %c", c);
 }
 
-static Val build_side(Builder *b, Elem elem, const char **at) {
-    const Type type = type_tensor(elem, 1, extent);
+/* `want`: the type of a number that stands here. */
+static Val build_side(Builder *b, Elem elem, Elem want, const char **at) {
     while (**at == ' ') ++*at;
+    if (**at >= 'a' && **at <= 'z') return letter(b, elem, *(*at)++);
     if (**at != '(') {
+        const Type type = type_tensor(want, 1, extent);
         char *end;
-        if (**at >= 'a' && **at <= 'z') return letter(b, elem, *(*at)++);
         const double number = strtod(*at, &end);
-        const bool choice = (*at)[-1] == ' ' && !strncmp(*at - 8, "(select ", 8);
         *at = end;
-        return choice ? build_fill(b, &(Type){ELEM_bool, 1, {extent[0]}}, number)
-                      : build_fill(b, &type, number);
+        return build_fill(b, &type, number);
     }
     const size_t length = strcspn(++*at, " )");
     Op op;
@@ -38,7 +37,8 @@ static Val build_side(Builder *b, Elem elem, const char **at) {
     char name[16] = {0};
     memcpy(name, *at, length);
     ck_assert_msg(op_parse(name, &op), "%s", name);
-    for (*at += length; **at == ' ';) arg[args++] = build_side(b, elem, at);
+    for (*at += length; **at == ' '; args++)
+        arg[args] = build_side(b, elem, op == OP_select && !args ? ELEM_bool : elem, at);
     ++*at;
     return build_op(b, op, arg, args, NULL, 0);
 }
@@ -51,7 +51,7 @@ static Module *build_module(Arena *arena, Diag *diag, Elem elem, const char *sid
     for (int i = 0; i < 5; i++)
         func_param(b.func, names[i], ROLE_INPUT,
                    type_tensor(i < 3 ? elem : ELEM_bool, 1, extent), b.span);
-    func_result(b.func, "out", ROLE_OUTPUT, build_side(&b, elem, &side), -1);
+    func_result(b.func, "out", ROLE_OUTPUT, build_side(&b, elem, elem, &side), -1);
     return module;
 }
 
