@@ -62,6 +62,7 @@ typedef struct Run {
     Array *args, *expected;
     char *state, *work;
     void *in[33], *out[33];
+    void *param[33], *result[33]; /* where they are, in state or with the caller */
 } Run;
 
 static void *memory_new(int64_t bytes) {
@@ -80,6 +81,15 @@ static void evaluate(const OpCase *c, Run *run) {
     eval_func(entry, run->args, &run->n, &arena, run->expected);
 }
 
+/* NULL for what the caller holds. */
+static void *in_state(const Run *run, const Layout *layout, const Port *port) {
+    for (uint32_t i = 0; i < layout->slots; i++)
+        if (!strcmp(layout->slot[i].name, port->name) &&
+            layout->slot[i].role == port->role)
+            return run->state + layout->slot[i].offset;
+    return NULL;
+}
+
 static void prepare(Run *run) {
     PassContext cx = {&scratch, &target};
     Module *module = run->entry->module;
@@ -89,18 +99,23 @@ static void prepare(Run *run) {
     ck_assert_int_ge(run->plan->work_bytes, run->plan->lower_bound);
     run->state = memory_new(run->plan->state_bytes);
     run->work = memory_new(run->plan->work_bytes);
-    uint32_t in = 0;
+    uint32_t in = 0, out = 0;
     for (uint32_t i = 0; i < run->entry->params.count; i++) {
-        ck_assert_int_eq(run->entry->params.at[i].role, ROLE_INPUT);
-        run->in[in] = memory_new(array_count(&run->args[i]) * 8);
-        write_array(&run->args[i], run->in[in++]);
+        run->param[i] = in_state(run, layout, &run->entry->params.at[i]);
+        if (run->param[i]) continue;
+        run->param[i] = run->in[in++] = memory_new(array_count(&run->args[i]) * 8);
     }
     if (run->plan->has_n) memcpy(&run->in[in], &run->n, sizeof run->n);
-    for (uint32_t i = 0; i < run->entry->results.count; i++)
-        run->out[i] = memory_new(array_count(&run->expected[i]) * 8);
+    for (uint32_t i = 0; i < run->entry->results.count; i++) {
+        run->result[i] = in_state(run, layout, &run->entry->outputs.at[i]);
+        if (run->result[i]) continue;
+        run->result[i] = run->out[out++] = memory_new(array_count(&run->expected[i]) * 8);
+    }
 }
 
 static void call(Run *run, int threads) {
+    for (uint32_t i = 0; i < run->entry->params.count; i++)
+        write_array(&run->args[i], run->param[i]);
     tn_pool *pool = tn_pool_new(threads);
     ck_assert(pool);
     tn_parallel parallel = tn_pool_parallel(pool);
@@ -117,7 +132,7 @@ static void compare(const Run *run, double tolerance) {
         for (int64_t j = 0; j < array_count(want); j++)
             if (isfinite(want->at[j])) scale = fmax(scale, fabs(want->at[j]));
         for (int64_t j = 0; j < array_count(want); j++) {
-            double x = read_element(want->elem, run->out[i], j), y = want->at[j];
+            double x = read_element(want->elem, run->result[i], j), y = want->at[j];
             bool right = x == y || (isnan(x) && isnan(y)) ||
                          (!exact && fabs(x - y) <= tolerance * scale);
             ck_assert_msg(right, "result %u, element %ld: %.9g, not %.9g", i, (long)j, x,
@@ -184,6 +199,46 @@ static const OpCase large_cases[] = {
        "b = [d4, d5, d6, d3], out = [d0, d1, d2, d3]}"
        "%r = reshape %c {dims = [4, 12, 2, 12, 2, 20]} %y = reduce_max %r {axes = [2, "
        "4]}")},
+    {"state: replaced in place, read elsewhere",
+     F("param %w: f32[40, 30], %x: f32[8, 40]", "param w = %v alias %w, y = %y",
+       "%y = contract %x, %w {dims = [8, 30, 40], a = [d0, d2], b = [d2, d1], out = [d0, "
+       "d1]}"
+       "%g = contract %x, %y {dims = [40, 30, 8], a = [d2, d0], b = [d2, d1], out = [d0, "
+       "d1]}"
+       "%v = sub %w, %g")},
+    {"state: the old value is read after the new one",
+     F("state %s: f32[50], %x: f32[50]", "state s = %t alias %s, y = %y",
+       "%t = add %s, %x %e = exp %t %m = sum %e {axes = [0]}"
+       "%b = broadcast %m {dims = [50], axes = []} %y = div %s, %b")},
+    {"state: two that change places",
+     F("state %a: f32[33], state %b: f32[33]",
+       "state a = %b alias %a, state b = %a alias %b", "")},
+    {"state: moved within itself",
+     F("state %a: f32[6, 50], %x: f32[50]", "state a = %n alias %a",
+       "%t = slice %a {starts = [1, 0], dims = [5, 50], strides = [1, 1]}"
+       "%r = reshape %x {dims = [1, 50]} %n = concat %t, %r {axis = 0}")},
+    {"state: untouched, and given out",
+     F("param %w: f32[20]", "param w = %w alias %w, y = %w, z = %w", "")},
+    {"momentum",
+     F("param %w: f32[3000], optim %m: f32[3000], %g: f32[3000]",
+       "param w = %v alias %w, optim m = %n alias %m",
+       "%k = const {elem = f32, dims = [3000], values = [0.9]} %a = mul %m, %k"
+       "%n = add %a, %g %v = sub %w, %n")},
+    {"repeat: carries that change places",
+     "body @b(%i: i32[], %x: f32[40], %y: f32[40], %w: f32[40]) -> (x = %y, y = %z) {"
+     "%t = mul %x, %w %z = add %t, %y }" F(
+         "%x: f32[40], %y: f32[40], %w: f32[40]", "%p, %q",
+         "%r = repeat %x, %y, %w {count = 5, carries = 2, body = @b}"
+         "%p = get %r {index = 0} %q = get %r {index = 1}")},
+    {"repeat: within a repeat, into state",
+     "body @inner(%i: i32[], %x: f32[40], %w: f32[40]) -> (x = %z) {"
+     "%t = mul %x, %w %z = add %t, %w }"
+     "body @outer(%i: i32[], %x: f32[40], %w: f32[40]) -> (x = %u) {"
+     "%r = repeat %x, %w {count = 3, carries = 1, body = @inner} %s = get %r {index = 0}"
+     "%c = cast %i {elem = f32} %b = broadcast %c {dims = [40], axes = []} %u = add %s, "
+     "%b }" F("state %a: f32[40], %w: f32[40]", "state a = %p alias %a, y = %q",
+              "%r = repeat %a, %w {count = 4, carries = 1, body = @outer}"
+              "%p = get %r {index = 0} %q = neg %p")},
     {"norm of everything",
      F("%x: f32[400, 300]", "%y",
        "%q = mul %x, %x %s = sum %q {axes = [0, 1]} %r = sqrt %s"
@@ -215,8 +270,8 @@ START_TEST(every_case_runs_as_evaluated) {
         for (uint32_t i = 0; i < run.entry->results.count; i++) {
             size_t bytes =
                 (size_t)array_count(&run.expected[i]) * elem_bytes(run.expected[i].elem);
-            if (threads == 1) first[i] = arena_copy(&arena, run.out[i], bytes);
-            ck_assert_mem_eq(first[i], run.out[i], bytes);
+            if (threads == 1) first[i] = arena_copy(&arena, run.result[i], bytes);
+            ck_assert_mem_eq(first[i], run.result[i], bytes);
         }
     }
     jit_free(jit);
