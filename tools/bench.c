@@ -223,8 +223,9 @@ static Status case_body(Session *s) {
 
 static void add_name(Bench *bench, const char *name) {
     if (bench->names.count == MAX_LIST) return;
-    char *copy = mem_alloc(strlen(name) + 1);
-    if (copy) bench->names.at[bench->names.count++] = strcpy(copy, name);
+    size_t size = strlen(name) + 1;
+    char *copy = mem_alloc(size);
+    if (copy) bench->names.at[bench->names.count++] = memcpy(copy, name, size);
 }
 
 /* Without names: everything that the file has. */

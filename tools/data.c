@@ -165,8 +165,11 @@ bool data_find(void *context, const DataSpec *spec, DataInfo *info, char *messag
         }
         key_write(spec, key, sizeof key);
         char *copy = mem_alloc(strlen(key) + 1);
-        if (!copy) return fail(message, "memory ended");
-        shelf->book[shelf->count++].key = strcpy(copy, key);
+        if (!copy) {
+            data_free(set);
+            return fail(message, "memory ended");
+        }
+        shelf->book[shelf->count++].key = memcpy(copy, key, strlen(key) + 1);
         have = set;
     }
     *info = have->info;

@@ -156,7 +156,7 @@ static bool reorder(Tensor *tensor, char *message) {
 }
 
 bool npy_parse(const uint8_t *bytes, size_t count, Tensor *out, char *message) {
-    Header h;
+    Header h = {0};
     size_t begin = 0;
     if (!find_header(bytes, count, &h, &begin, message)) return false;
     const StoredInfo *info = &stored_info[h.stored];

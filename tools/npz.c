@@ -60,7 +60,7 @@ static bool parse_member(zip_t *zip, const char *name, Tensor *out, char *messag
     if (index < 0)
         return fail(message, "has no array '%s'; it holds %s", name,
                     list_names(zip, names, sizeof names));
-    Bytes bytes;
+    Bytes bytes = {0};
     bool ok = read_member(zip, (zip_uint64_t)index, &bytes, message);
     if (ok) {
         ok = npy_parse(bytes.at, bytes.count, out, message);

@@ -19,8 +19,9 @@ static void add_figures(json_t *row, const char *part, const Training *t,
 json_t *progress_row(const Training *t, double loss, const Figures *valid,
                      const Figures *test) {
     double rate = (double)((t->steps - t->from) * t->batch) / fmax(t->epoch_s, 1e-9);
+    int64_t step = t->epoch * t->steps;
     json_t *row = json_pack("{s:I, s:I, s:f}", "epoch", (json_int_t)t->epoch, "step",
-                            (json_int_t)(t->epoch * t->steps), "loss", loss);
+                            (json_int_t)step, "loss", loss);
     add_figures(row, "valid", t, valid);
     add_figures(row, "test", t, test);
     json_object_set_new(row, "samples_per_s", json_real(rate));

@@ -107,7 +107,8 @@ Status run_folder_save(Training *t, const char *name) {
     facts_of(t, fact);
     for (int i = 0; i < FACTS; i++)
         set_text(meta, fact[i].name, "%lld", (long long)fact[i].value);
-    set_text(meta, "step", "%lld", (long long)(t->epoch * t->steps + t->at));
+    int64_t step = t->epoch * t->steps + t->at;
+    set_text(meta, "step", "%lld", (long long)step);
     set_text(meta, "best", "%a", t->best);
     set_text(meta, "loss_sum", "%a", t->loss_sum);
     bool ok = checkpoint_write(path_in(t, name, path), t->session->layout,

@@ -303,12 +303,12 @@ double session_compile_seconds(const Session *s) {
     return s->spent.frontend + s->spent.passes + s->spent.plan + s->spent.code;
 }
 
-Callable session_entry(const Session *s, const Func *func) {
+Callable session_entry(Session *s, const Func *func) {
     for (uint32_t i = 0; i < s->wanted.count; i++)
         if (s->wanted.at[i] == func)
             return (Callable){func->name, func, s->plan[i], jit_entry(s->jit, func->name),
                               0};
-    return (Callable){0};
+    bug(&s->arena, "entry '%s' was not asked for", func->name);
 }
 
 uint32_t func_inputs(const Func *func, const Port *port[MAX_PORTS]) {
@@ -357,7 +357,7 @@ Status session_call(Session *s, const Callable *callable, const void *const *in,
 Status session_init(Session *s, const Func *init, int64_t seed) {
     Callable callable = session_entry(s, init);
     int32_t word = (int32_t)seed;
-    const void *in[] = {&word};
+    const void *in[MAX_PORTS] = {&word};
     return session_call(s, &callable, in, NULL, 0);
 }
 

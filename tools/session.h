@@ -77,7 +77,7 @@ Status session_plan(Session *session);
 /* All of it, and code, pool, state (zero) and work. */
 Status session_compile(Session *session);
 
-Callable session_entry(const Session *session, const Func *func);
+Callable session_entry(Session *session, const Func *func);
 /* Ports with the role, in order; returns their number. */
 uint32_t func_inputs(const Func *func, const Port *port[MAX_PORTS]);
 uint32_t func_outputs(const Func *func, const Port *port[MAX_PORTS]);

@@ -105,8 +105,9 @@ static bool read_integers(Stored stored, bool big_endian, const uint8_t *in,
     for (int64_t i = 0; i < count; i++) {
         uint64_t bits = load_bits(in + i * bytes, bytes, big_endian);
         int64_t value = (int64_t)bits;
-        if (is_signed(stored) && bytes < 8)
-            value = (int64_t)(bits << (64 - 8 * bytes)) >> (64 - 8 * bytes);
+        if (stored == STORED_i8) value = (int8_t)bits;
+        if (stored == STORED_i16) value = (int16_t)bits;
+        if (stored == STORED_i32) value = (int32_t)bits;
         bool fits = value >= INT32_MIN && value <= INT32_MAX &&
                     (is_signed(stored) || bits <= INT32_MAX);
         if (!fits)

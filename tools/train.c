@@ -20,7 +20,8 @@ static void watch_signals(void) {
 
 static Status diverged(Training *t, float loss) {
     progress_clear();
-    long long step = (long long)(t->epoch * t->steps + t->at);
+    int64_t done = t->epoch * t->steps + t->at;
+    long long step = (long long)done;
     const char *advice = "lower the rate, or look at the data";
     if (!t->folder)
         return session_fail(t->session, STATUS_INPUT,
