@@ -203,8 +203,13 @@ START_TEST(a_loss_that_is_no_number_stops) {
     write_model("wild.tn", 8, "1e30");
     const Result *r = command_run("train wild.tn --out run");
     assert_code(r, 1);
-    assert_in("the loss became", r->err);
+    assert_in(" became ", r->err);
     assert_in("at step ", r->err);
+    /* Eight steps an epoch: only the last one spoils the weights. */
+    write_model("late.tn", 8, "where(step < 7, 0.05, 1e38)");
+    r = command_run("train late.tn --out late");
+    assert_code(r, 1);
+    assert_in("at step 8 (epoch 1)", r->err);
     r = command_run("eval wild.tn --weights run/last.safetensors");
     assert_code(r, 0);
 }

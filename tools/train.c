@@ -18,19 +18,15 @@ static void watch_signals(void) {
     sigaction(SIGTERM, &action, NULL);
 }
 
-static Status diverged(Training *t, float loss) {
+static Status diverged(Training *t, const char *what, const char *value) {
     progress_clear();
-    int64_t done = t->epoch * t->steps + t->at;
-    long long step = (long long)done;
-    const char *advice = "lower the rate, or look at the data";
-    if (!t->folder)
-        return session_fail(t->session, STATUS_INPUT,
-                            "the loss became %g at step %lld (epoch %lld); %s",
-                            (double)loss, step, (long long)t->epoch + 1, advice);
+    int64_t step = t->epoch * t->steps + t->at;
     return session_fail(t->session, STATUS_INPUT,
-                        "the loss became %g at step %lld (epoch %lld); %s. "
-                        "%s/last.safetensors is from before",
-                        (double)loss, step, (long long)t->epoch + 1, advice, t->folder);
+                        "the %s became %s at step %lld (epoch %lld); lower the rate, or "
+                        "look at the data%s%s%s",
+                        what, value, (long long)step, (long long)t->epoch + 1,
+                        t->folder ? ". " : "", t->folder ? t->folder : "",
+                        t->folder ? "/last.safetensors is from before" : "");
 }
 
 /* Steps to the end of the epoch, or to a signal. */
@@ -39,7 +35,7 @@ static Status run_steps(Training *t) {
         float loss = NAN;
         Status status = training_step(t, &loss);
         if (status != STATUS_OK) return status;
-        if (!isfinite(loss)) return diverged(t, loss);
+        if (!isfinite(loss)) return diverged(t, "loss", isnan(loss) ? "NaN" : "infinite");
         t->loss_sum += (double)loss;
         progress_step(t);
     }
@@ -49,8 +45,12 @@ static Status run_steps(Training *t) {
 static Status end_epoch(Training *t) {
     Figures valid, test;
     double loss = t->loss_sum / (double)t->steps;
+    if (!training_is_finite(t)) return diverged(t, "weights", "NaN or infinite");
     Status status = training_evaluate(t, &valid, &test);
     if (status != STATUS_OK) return status;
+    const Figures *held = valid.there ? &valid : &test;
+    if (held->there && !isfinite(held->value[0]))
+        return diverged(t, "loss over held-out data", "NaN or infinite");
     t->epoch++;
     json_t *row = progress_row(t, loss, &valid, &test);
     double score = training_score(t, &valid, &test);
@@ -109,6 +109,7 @@ static void conclude(const Training *t) {
 
 static Status interrupted(Training *t) {
     progress_clear();
+    if (!training_is_finite(t)) return diverged(t, "weights", "NaN or infinite");
     Status status = run_folder_save(t, "last.safetensors");
     if (status != STATUS_OK) return status;
     fprintf(stderr, "stopped after step %lld of epoch %lld", (long long)t->at,

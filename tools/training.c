@@ -1,6 +1,7 @@
 /* Batches, steps and reports of a training run. */
 #include "tools/training.h"
 #include "base/alloc.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -153,6 +154,21 @@ Status training_step(Training *t, float *loss) {
     t->epoch_s += spent;
     t->at++;
     return status;
+}
+
+/* The loss tells of the weights before a step; the last step of an epoch may have spoilt
+ * them. */
+bool training_is_finite(const Training *t) {
+    const Layout *layout = t->session->layout;
+    for (uint32_t i = 0; i < layout->slots; i++) {
+        const Slot *slot = &layout->slot[i];
+        const float *at =
+            (const float *)(const void *)((const char *)t->session->state + slot->offset);
+        int64_t count = tensor_elements(slot->type.rank, slot->type.dim);
+        for (int64_t k = 0; k < count && slot->type.elem == ELEM_f32; k++)
+            if (!isfinite(at[k])) return false;
+    }
+    return true;
 }
 
 /* The last batch is padded, and the entries are told how many examples are valid. */

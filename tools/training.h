@@ -36,6 +36,7 @@ typedef struct Training {
 Status training_begin(Training *t, Session *session, const char *block);
 void training_end(Training *t);
 Status training_step(Training *t, float *loss); /* the next one of the epoch */
+bool training_is_finite(const Training *t);     /* all that a checkpoint would hold */
 Status training_evaluate(Training *t, Figures *valid, Figures *test);
 /* What the best checkpoint is chosen by, larger is better: over the validation split, else
  * the test part, the first report that rises, else the negative loss. */
