@@ -46,8 +46,8 @@ static char *slurp(const char *path) {
     text_init(&text, &arena);
     text_puts(&text, "");
     char chunk[4096];
-    for (size_t got; (got = fread(chunk, 1, sizeof chunk, file)) > 0;)
-        text_add(&text, chunk, got);
+    while (!feof(file) && !ferror(file))
+        text_add(&text, chunk, fread(chunk, 1, sizeof chunk, file));
     ck_assert_int_eq(fclose(file), 0);
     return text.at;
 }

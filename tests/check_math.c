@@ -191,7 +191,7 @@ START_TEST(pow_has_the_values_of_edges) {
         Args args = {x, edges, z, 0};
         task(&args, 0, 1);
         for (int k = 0; k < LANES; k++) {
-            double wanted = pow(x[k], edges[k]);
+            double wanted = pow((double)x[k], (double)edges[k]);
             if (ulps(z[k], wanted) > 1)
                 ck_abort_msg("pow(%a, %a) = %a, not %a", x[k], edges[k], z[k], wanted);
             ck_assert_msg(isnan(z[k]) || !signbit(z[k]) == !signbit(wanted),
@@ -217,7 +217,7 @@ START_TEST(pow_is_within_its_bound) {
     task(&args, 0, COUNT / LANES);
     double worst = 0;
     for (int i = 0; i < COUNT; i++) {
-        double error = ulps(z[i], pow(x[i], y[i]));
+        double error = ulps(z[i], pow((double)x[i], (double)y[i]));
         if (!(error <= 1)) ck_abort_msg("pow(%a, %a) = %a", x[i], y[i], z[i]);
         if (error > worst) worst = error;
     }

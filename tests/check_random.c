@@ -20,7 +20,7 @@ static void check_one(RandomProperty *property, uint64_t seed) {
 static void check_chunk(RandomProperty *property, int chunk) {
     for (int i = 0; i < CHUNK; i++) {
         mark_point(); /* the last one is where a crash is reported */
-        check_one(property, (uint64_t)(chunk * CHUNK + i));
+        check_one(property, (uint64_t)chunk * CHUNK + (uint64_t)i);
     }
 }
 
