@@ -278,6 +278,13 @@ static Value elab_rest(Elab *e, Env env, const Ast *ast) {
     return value_unknown;
 }
 
+/* The left side first: mistakes and random sites are numbered in the order of the text. */
+static Value elab_arithmetic(Elab *e, Env env, const Ast *ast) {
+    const Value left = elab_expression(e, env, ast->binary.left);
+    const Value right = elab_expression(e, env, ast->binary.right);
+    return elab_binary(e, ast->binary.op, left, right, ast->span);
+}
+
 static Value elab_node(Elab *e, Env env, const Ast *ast) {
     switch (ast->kind) {
     case AST_error: return value_unknown;
@@ -293,8 +300,7 @@ static Value elab_node(Elab *e, Env env, const Ast *ast) {
     case AST_binary:
         if (ast->binary.op == BINARY_and || ast->binary.op == BINARY_or)
             return elab_logic(e, env, ast);
-        return elab_binary(e, ast->binary.op, elab_expression(e, env, ast->binary.left),
-                           elab_expression(e, env, ast->binary.right), ast->span);
+        return elab_arithmetic(e, env, ast);
     case AST_field: return elab_field(e, env, ast);
     case AST_index: return elab_index(e, env, ast);
     case AST_prime: return elab_prime(e, ast);
