@@ -99,15 +99,20 @@ static bool is_signed(Stored stored) {
            stored == STORED_i64;
 }
 
+/* The sign bit of a type narrower than 64 bits; 0 where `bits` already is the value. */
+static uint64_t sign_bit(Stored stored) {
+    if (stored == STORED_i8) return UINT64_C(1) << 7;
+    if (stored == STORED_i16) return UINT64_C(1) << 15;
+    return stored == STORED_i32 ? UINT64_C(1) << 31 : 0;
+}
+
 static bool read_integers(Stored stored, bool big_endian, const uint8_t *in,
                           int64_t count, int32_t *out, char *message) {
     uint32_t bytes = stored_info[stored].bytes;
+    uint64_t sign = sign_bit(stored);
     for (int64_t i = 0; i < count; i++) {
         uint64_t bits = load_bits(in + i * bytes, bytes, big_endian);
-        int64_t value = (int64_t)bits;
-        if (stored == STORED_i8) value = (int8_t)bits;
-        if (stored == STORED_i16) value = (int16_t)bits;
-        if (stored == STORED_i32) value = (int32_t)bits;
+        int64_t value = (int64_t)((bits ^ sign) - sign);
         bool fits = value >= INT32_MIN && value <= INT32_MAX &&
                     (is_signed(stored) || bits <= INT32_MAX);
         if (!fits)
