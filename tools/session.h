@@ -1,4 +1,5 @@
-/* From a file to entries that can be called: the one place that all verbs use. */
+/* From a file to entries that can be called: what the verbs and the C API (tools/api/)
+ * stand on.  Sessions neither print nor exit; session_run.c does, for the verbs. */
 #ifndef TN_TOOLS_SESSION_H
 #define TN_TOOLS_SESSION_H
 
@@ -20,13 +21,27 @@ typedef struct Callable {
     double first_s; /* share of the compile time */
 } Callable;
 
+/* All of it is the caller's and lives as long as the session. */
+typedef struct SessionSettings {
+    const char *text; /* of the program; NULL: the file's */
+    size_t length;
+    const char *cpu, *data; /* NULL: this processor; the usual folders of data sets */
+    const char *cache;      /* folder of compiled objects, NULL: none */
+    int threads;            /* 0: the processor's */
+    uint32_t bindings, sets;
+    const Binding *binding;
+    const char *const (*set)[2]; /* fields of train blocks: name, source text */
+} SessionSettings;
+
 typedef struct Session {
     Guard guard;
     Arena arena, scratch;
     Diag diag;
-    const Options *options;
-    const char *path; /* of the program */
-    void *context;    /* the body's own */
+    char failure[2 * MESSAGE_BYTES]; /* what went wrong outside of the program; or "" */
+    SessionSettings settings;
+    const Options *options; /* the verb's; NULL in the C API */
+    const char *path;       /* of the program */
+    void *context;          /* the body's own */
     Target target;
     DataShelf shelf;
     DataLookup lookup;
@@ -46,21 +61,38 @@ typedef struct Session {
     } spent;
 } Session;
 
-/* Runs `body` in a session and tears it down; prints what went wrong on stderr. */
+Session *session_open(const char *path,
+                      const SessionSettings *settings); /* NULL: memory */
+void session_close(Session *session);                   /* or NULL */
+
+/* Runs `body`; memory that ends and invariants that break come back here as a status.
+ * Where it is not STATUS_OK, `failure` or `diag` has words. */
 typedef Status SessionBody(Session *session);
+Status session_guard(Session *session, SessionBody *body);
+
+/* session_run.c: opens a session for a verb, runs `body` in it and prints what went wrong on
+ * stderr. */
 Status session_run(const Options *options, const char *path, SessionBody *body,
                    void *context);
 
-/* A failure that is not in the program: said at once; returns `status`. */
+/* Keeps the words as the session's failure; returns `status`. */
 Status session_fail(Session *session, Status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Loads the program.  `data`: whether train blocks are elaborated, and on data sets that are
- * loaded or only described.  `more` are bindings besides those of --bind; OPEN keeps the
- * dimensions that no binding names as symbols. */
-typedef enum SessionData { DATA_NONE, DATA_OPEN, DATA_DESCRIBE, DATA_LOAD } SessionData;
+ * loaded or only described.  `more` are bindings besides the settings'; OPEN and LIST keep
+ * the dimensions that no binding names as symbols, and LIST describes data too. */
+typedef enum SessionData {
+    DATA_NONE,
+    DATA_OPEN,
+    DATA_LIST,
+    DATA_DESCRIBE,
+    DATA_LOAD
+} SessionData;
 Status session_load(Session *session, SessionData data, const Binding *more,
                     uint32_t count);
+/* The text alone, as a source of `diag`.  false: said. */
+bool session_source(Session *session, uint32_t *source);
 
 /* An entry, or a train block with all its entries, is to be compiled.  NULL: reported. */
 const Entry *session_want_entry(Session *session, const char *name);
@@ -76,6 +108,13 @@ Status session_passes(Session *session, const char *last);
 Status session_plan(Session *session);
 /* All of it, and code, pool, state (zero) and work. */
 Status session_compile(Session *session);
+
+/* levels.c: the text of what is wanted at a level: "ast", "graph" (after the pass `after`,
+ * NULL: before all), "groups", "loops", "plan", "llvm", "asm". */
+Status session_emit(Session *session, const char *level, const char *after, Text *out);
+const char *level_name(uint32_t i); /* NULL beyond the last */
+bool level_known(const char *name);
+bool pass_known(const char *name, const char **near); /* near: may be NULL */
 
 Callable session_entry(Session *session, const Func *func);
 /* Ports with the role, in order; returns their number. */

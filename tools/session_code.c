@@ -1,0 +1,159 @@
+/* A session's code: passes, plans, objects, memory, calls. */
+#include "base/alloc.h"
+#include "tools/checkpoint.h"
+#include "tools/session.h"
+#include <sched.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int processor_count(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set)) return 1;
+    int count = CPU_COUNT(&set);
+    return count > 0 ? count : 1;
+}
+
+int session_threads(const Session *s) {
+    return s->pool ? tn_pool_threads(s->pool) : 1;
+}
+
+Status session_passes(Session *s, const char *last) {
+    PassContext cx = {.scratch = &s->scratch, .target = &s->target};
+    if (!s->target.vector_bytes) {
+        Status status = target_find(s->settings.cpu, &s->target);
+        if (status != STATUS_OK)
+            return session_fail(s, status, "LLVM knows no processor '%s'",
+                                s->settings.cpu);
+    }
+    double start = seconds_now();
+    bool ok = pipeline_run(&cx, s->program->module, last);
+    s->spent.passes += seconds_now() - start;
+    return ok ? STATUS_OK : STATUS_INPUT;
+}
+
+Status session_plan(Session *s) {
+    PassContext cx = {.scratch = &s->scratch, .target = &s->target};
+    Status status = session_passes(s, NULL);
+    if (status != STATUS_OK) return status;
+    double start = seconds_now();
+    s->layout = layout_state(&s->arena, s->program->module);
+    s->plan = arena_array(&s->arena, const Plan *, s->wanted.count);
+    for (uint32_t i = 0; i < s->wanted.count; i++) {
+        ArenaMark mark = arena_mark(&s->scratch);
+        s->plan[i] = plan_entry(&cx, &s->arena, s->wanted.at[i], s->layout);
+        arena_release(&s->scratch, mark);
+    }
+    s->spent.plan = seconds_now() - start;
+    return STATUS_OK;
+}
+
+/* Linux promises more than there is, and kills who believes it. */
+static int64_t memory_size(void) {
+    long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
+    return pages > 0 && bytes > 0 ? (int64_t)pages * bytes : INT64_MAX;
+}
+
+static Status make_blocks(Session *s, int threads) {
+    int64_t work = 0;
+    for (uint32_t i = 0; i < s->wanted.count; i++)
+        if (s->plan[i]->work_bytes > work) work = s->plan[i]->work_bytes;
+    if (s->layout->bytes + work < memory_size()) {
+        s->state = mem_alloc((size_t)s->layout->bytes);
+        s->work = mem_alloc((size_t)work);
+    }
+    if (!s->state || !s->work)
+        return session_fail(
+            s, STATUS_MEMORY,
+            "memory ended: %.1f MB of state and %.1f MB of work are needed; "
+            "a smaller batch needs less",
+            1e-6 * (double)s->layout->bytes, 1e-6 * (double)work);
+    if (threads > 1 && !(s->pool = tn_pool_new(threads)))
+        return session_fail(s, STATUS_SYSTEM, "cannot start %d threads", threads);
+    if (s->pool) s->parallel = tn_pool_parallel(s->pool);
+    return STATUS_OK;
+}
+
+Status session_compile(Session *s) {
+    char message[MESSAGE_BYTES] = "";
+    int threads = s->settings.threads ? s->settings.threads : processor_count();
+    Status status = session_plan(s);
+    if (status != STATUS_OK) return status;
+    const JitOptions options = {
+        .target = &s->target,
+        .cache = s->settings.cache,
+        .threads = threads < processor_count() ? threads : processor_count()};
+    double start = seconds_now();
+    status = jit_new(&options, s->plan, s->wanted.count, &s->jit, message);
+    s->spent.code = seconds_now() - start;
+    if (status != STATUS_OK) return session_fail(s, status, "%s", message);
+    return make_blocks(s, threads);
+}
+
+double session_compile_seconds(const Session *s) {
+    return s->spent.frontend + s->spent.passes + s->spent.plan + s->spent.code;
+}
+
+Callable session_entry(Session *s, const Func *func) {
+    for (uint32_t i = 0; i < s->wanted.count; i++)
+        if (s->wanted.at[i] == func)
+            return (Callable){func->name, func, s->plan[i], jit_entry(s->jit, func->name),
+                              0};
+    bug(&s->arena, "entry '%s' was not asked for", func->name);
+}
+
+uint32_t func_inputs(const Func *func, const Port *port[MAX_PORTS]) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < func->params.count && count < MAX_PORTS; i++)
+        if (func->params.at[i].role == ROLE_INPUT) port[count++] = &func->params.at[i];
+    return count;
+}
+
+uint32_t func_outputs(const Func *func, const Port *port[MAX_PORTS]) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < func->outputs.count && count < MAX_PORTS; i++)
+        if (func->outputs.at[i].role == ROLE_OUTPUT) port[count++] = &func->outputs.at[i];
+    return count;
+}
+
+static const char *const call_errors[] = {
+    [TN_OK] = "",
+    [TN_ERROR_NULL] = "a pointer is missing",
+    [TN_ERROR_ALIGNMENT] = "a block is not aligned",
+    [TN_ERROR_RANGE] = "the run-time dimension is out of range",
+    [TN_ERROR_CPU] = "this processor lacks what the code was compiled for (--cpu)",
+    [TN_ERROR_ABI] = "the code is of another version",
+};
+
+Status session_call(Session *s, const Callable *callable, const void *const *in,
+                    void *const *out, int64_t n) {
+    const Port *port[MAX_PORTS];
+    union {
+        const void *pointer;
+        int64_t n;
+    } frame[MAX_PORTS + 1];
+    uint32_t inputs = func_inputs(callable->func, port);
+    for (uint32_t i = 0; i < inputs; i++) frame[i].pointer = in[i];
+    frame[inputs].n = n;
+    int code = callable->entry(s->state, s->work, frame, out,
+                               s->pool || s->timed ? &s->parallel : NULL);
+    if (code == TN_OK) return STATUS_OK;
+    bool ours =
+        code == TN_ERROR_NULL || code == TN_ERROR_ALIGNMENT || code == TN_ERROR_ABI;
+    bool known = (size_t)code < sizeof call_errors / sizeof *call_errors;
+    return session_fail(s, ours ? STATUS_BUG : STATUS_INPUT, "%s: %s", callable->name,
+                        known ? call_errors[code] : "unknown error");
+}
+
+Status session_init(Session *s, const Func *init, int64_t seed) {
+    Callable callable = session_entry(s, init);
+    int32_t word = (int32_t)seed;
+    const void *in[MAX_PORTS] = {&word};
+    return session_call(s, &callable, in, NULL, 0);
+}
+
+Status session_weights(Session *s, const char *path) {
+    char message[MESSAGE_BYTES];
+    if (checkpoint_read(path, s->layout, CHECKPOINT_WEIGHTS, s->state, NULL, message))
+        return STATUS_OK;
+    return session_fail(s, STATUS_INPUT, "%s", message);
+}
