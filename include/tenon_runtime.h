@@ -6,36 +6,11 @@
 #ifndef TENON_RUNTIME_H
 #define TENON_RUNTIME_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "tenon_object.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define TN_ABI_VERSION 1
-
-/* What an entry returns. */
-enum {
-    TN_OK = 0,
-    TN_ERROR_NULL = 1,      /* a pointer that must not be NULL is */
-    TN_ERROR_ALIGNMENT = 2, /* state or work is not a multiple of 64 bytes */
-    TN_ERROR_RANGE = 3,     /* n is below 1 or beyond its maximum */
-    TN_ERROR_CPU = 4,       /* this processor lacks what the object was compiled for */
-    TN_ERROR_ABI = 5,
-};
-
-/* Runs tasks [begin, end) of a kernel. */
-typedef void tn_task(const void *args, int64_t begin, int64_t end);
-
-/*
- * A parallel-for.  `run` calls `task` so that every task of [0, tasks) is run once, and
- * returns when all have ended.  The split into ranges does not change results.
- */
-typedef struct tn_parallel {
-    void *context;
-    void (*run)(void *context, tn_task *task, const void *args, int64_t tasks);
-} tn_parallel;
 
 /*
  * A compiled entry.  `state` and `work` are 64-byte aligned blocks of the sizes that the
@@ -45,6 +20,9 @@ typedef struct tn_parallel {
  */
 typedef int tn_entry(void *state, void *work, const void *in, const void *out,
                      const tn_parallel *parallel);
+
+/* Words for a code: "a pointer is NULL"; for any other number too. */
+const char *tn_error_text(int code);
 
 /* A fork-join pool: static ranges, a bounded spin, then sleep. */
 typedef struct tn_pool tn_pool;

@@ -155,6 +155,17 @@ START_TEST(an_order_is_uniform) {
 }
 END_TEST
 
+START_TEST(codes_have_words_of_their_own) {
+    const char *unknown = tn_error_text(TN_ERROR_OVERRUN + 1);
+    ck_assert_str_eq(tn_error_text(-1), unknown);
+    for (int code = TN_OK; code <= TN_ERROR_OVERRUN; code++) {
+        ck_assert_str_ne(tn_error_text(code), unknown);
+        for (int other = TN_OK; other < code; other++)
+            ck_assert_str_ne(tn_error_text(code), tn_error_text(other));
+    }
+}
+END_TEST
+
 Suite *suite_runtime(void);
 Suite *suite_runtime(void) {
     Suite *suite = suite_create("runtime");
@@ -167,6 +178,7 @@ Suite *suite_runtime(void) {
     tcase_add_test(tcase, pools_come_and_go);
     tcase_add_test(tcase, an_order_is_a_permutation);
     tcase_add_test(tcase, an_order_is_uniform);
+    tcase_add_test(tcase, codes_have_words_of_their_own);
     suite_add_tcase(suite, tcase);
     return suite;
 }

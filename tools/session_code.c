@@ -115,15 +115,6 @@ uint32_t func_outputs(const Func *func, const Port *port[MAX_PORTS]) {
     return count;
 }
 
-static const char *const call_errors[] = {
-    [TN_OK] = "",
-    [TN_ERROR_NULL] = "a pointer is missing",
-    [TN_ERROR_ALIGNMENT] = "a block is not aligned",
-    [TN_ERROR_RANGE] = "the run-time dimension is out of range",
-    [TN_ERROR_CPU] = "this processor lacks what the code was compiled for (--cpu)",
-    [TN_ERROR_ABI] = "the code is of another version",
-};
-
 Status session_call(Session *s, const Callable *callable, const void *const *in,
                     void *const *out, int64_t n) {
     const Port *port[MAX_PORTS];
@@ -139,9 +130,8 @@ Status session_call(Session *s, const Callable *callable, const void *const *in,
     if (code == TN_OK) return STATUS_OK;
     bool ours =
         code == TN_ERROR_NULL || code == TN_ERROR_ALIGNMENT || code == TN_ERROR_ABI;
-    bool known = (size_t)code < sizeof call_errors / sizeof *call_errors;
     return session_fail(s, ours ? STATUS_BUG : STATUS_INPUT, "%s: %s", callable->name,
-                        known ? call_errors[code] : "unknown error");
+                        tn_error_text(code));
 }
 
 Status session_init(Session *s, const Func *init, int64_t seed) {
