@@ -175,6 +175,21 @@ Value builtin_stack(Elab *e, const Value *arg, Span span) {
     return v[0];
 }
 
+/* ---- the rest -------------------------------------------------------------------------- */
+
+/* The call that led here is wrong where the condition is known not to hold. */
+Value builtin_require(Elab *e, const Value *arg, Span span) {
+    bool holds;
+    if (!elab_truth(e, &arg[0], span, &holds)) return value_unknown;
+    if (holds) return value_none;
+    const char *message = arg[1].kind == VALUE_string ? arg[1].text : "this cannot be";
+    if (arg[2].kind == VALUE_missing)
+        elab_error(e, span, "%s", message);
+    else
+        elab_error(e, span, "%s, found %s", message, elab_words(e, &arg[2]));
+    return value_unknown;
+}
+
 /* method(f, x, y) in eval mode; nothing flows back through it. */
 Value builtin_attack(Elab *e, const Value *arg, Span span) {
     const Closure *method = want_function(e, &arg[0], "the method of `attack`", span);

@@ -43,7 +43,7 @@ typedef struct DataLookup {
 typedef struct Report {
     const char *name;
     Func *entry;
-    bool rises; /* larger is better: an accuracy; the best checkpoint is chosen by it */
+    bool rises; /* it counts truths, as accuracy does: the best checkpoint has most of them */
 } Report;
 
 typedef struct TrainBlock {

@@ -280,11 +280,13 @@ static Func *finish_step(Training *t, Run *run, const Value *loss) {
 
 /* ---- reports -------------------------------------------------------------------------- */
 
-/* What the first `valid` examples come to: a number for each, or their mean. */
-static Value report_total(Training *t, Value v, Span span) {
+/* What the first `valid` examples come to: a number for each, or their mean.  Truths are
+ * counted, and the more the better. */
+static Value report_total(Training *t, Value v, bool *rises, Span span) {
     Elab *e = &t->e;
     v = elab_to_tensor(e, v, ELEM_f32, span);
     if (v.kind != VALUE_tensor) return v;
+    *rises = tensor_type(&v)->elem == ELEM_bool;
     v = elab_cast(e, v, ELEM_f32, span);
     const Type *type = tensor_type(&v);
     if (type->rank == 0)
@@ -304,6 +306,7 @@ typedef struct Reporting {
     const Ast *value; /* NULL: the loss */
     Run *run;
     Value total;
+    bool rises;
 } Reporting;
 
 static bool run_report(Training *t, Reporting *r, uint32_t number) {
@@ -328,7 +331,8 @@ static bool run_report(Training *t, Reporting *r, uint32_t number) {
                        elab_words(&t->e, &f));
         return false;
     }
-    r->total = report_total(t, call_with_data(t, f.function, false, span), span);
+    Value v = call_with_data(t, f.function, false, span);
+    r->total = report_total(t, v, &r->rises, span);
     return r->total.kind == VALUE_tensor;
 }
 
@@ -456,7 +460,7 @@ bool train_build(Loaded *l, const AstTrain *ast, TrainBlock *block) {
     Report *report = arena_array(l->arena, Report, reports);
     block->step = finish_step(&t, step, loss);
     for (uint32_t i = 0; i < reports; i++)
-        report[i] = (Report){r[i].name, finish_report(&t, &r[i])};
+        report[i] = (Report){r[i].name, finish_report(&t, &r[i]), r[i].rises};
     block->reports = reports;
     block->report = report;
     return true;

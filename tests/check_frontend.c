@@ -321,6 +321,7 @@ START_TEST(training_lowers_the_loss) {
     double first = run_step(block->step, state, count), last = first;
     for (int i = 0; i < 15; i++) last = run_step(block->step, state, count);
     ck_assert_msg(last < 0.8 * first, "%s: from %g to %g", optimisers[_i], first, last);
+    ck_assert(!block->report[0].rises && block->report[1].rises);
     double loss = run_step(block->report[0].entry, state, count);
     double right = run_step(block->report[1].entry, state, count);
     ck_assert_msg(isfinite(loss) && loss > 0 && right >= 3 && right <= 6,

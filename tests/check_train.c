@@ -125,6 +125,39 @@ START_TEST(training_learns_and_keeps) {
 }
 END_TEST
 
+/* A report of truths chooses the best epoch, against the loss: the share of misses is largest
+ * early. */
+START_TEST(truths_choose_the_best_epoch) {
+    const char *missed = "report={missed:fn(x,y)=argmax(tiny(x).logits,over=1)!=y}";
+    write_model("tiny.tn", 8, "0.002");
+    assert_code(command_run("train tiny.tn --out run --set %s", missed), 0);
+    double most = 0;
+    int lines = 0;
+    char line[4096];
+    FILE *file = fopen(scratch_path("run/metrics.jsonl"), "r");
+    ck_assert_ptr_nonnull(file);
+    for (; fgets(line, sizeof line, file); lines++) {
+        json_t *row = json_loads(line, 0, NULL);
+        double share =
+            json_number_value(json_object_get(json_object_get(row, "valid"), "missed"));
+        most = share > most ? share : most;
+        json_decref(row);
+    }
+    fclose(file);
+    ck_assert_int_eq(lines, 4);
+    double last = metric("run/metrics.jsonl", "valid", "missed", &lines);
+    ck_assert_msg(most > last, "misses never fell: %g to %g", most, last);
+    const Result *r = command_run(
+        "eval tiny.tn --weights run/best.safetensors --json --set %s", missed);
+    assert_code(r, 0);
+    json_t *row = json_loads(r->out, 0, NULL);
+    double best =
+        json_number_value(json_object_get(json_object_get(row, "valid"), "missed"));
+    json_decref(row);
+    ck_assert_double_eq_tol(best, most, 1e-9);
+}
+END_TEST
+
 START_TEST(a_new_run_moves_the_old_one) {
     assert_code(command_run("train tiny.tn --out run --set epochs=1"), 0);
     assert_code(command_run("train tiny.tn --out other --set epochs=1"), 0);
@@ -327,6 +360,7 @@ Suite *suite_train(void) {
     tcase_add_checked_fixture(t, set_up, scratch_close);
     tcase_set_timeout(t, 120);
     tcase_add_test(t, training_learns_and_keeps);
+    tcase_add_test(t, truths_choose_the_best_epoch);
     tcase_add_test(t, a_new_run_moves_the_old_one);
     tcase_add_test(t, resume_reaches_the_same_bits);
     tcase_add_loop_test(t, a_stopped_run_resumes_to_the_same_bits, 0, 3);
