@@ -43,7 +43,8 @@ typedef struct DataLookup {
 typedef struct Report {
     const char *name;
     Func *entry;
-    bool rises; /* it counts truths, as accuracy does: the best checkpoint has most of them */
+    bool
+        rises; /* it counts truths, as accuracy does: the best checkpoint has most of them */
 } Report;
 
 typedef struct TrainBlock {
