@@ -74,6 +74,13 @@ bool want_tensor(Elab *e, Value *v, const char *what, Span span) {
     return v->kind == VALUE_tensor;
 }
 
+const Closure *want_function(Elab *e, const Value *v, const char *what, Span span) {
+    if (v->kind == VALUE_function) return v->function;
+    if (v->kind != VALUE_unknown)
+        elab_error(e, span, "%s is to be a function, found %s", what, elab_words(e, v));
+    return NULL;
+}
+
 int64_t int_or(const Value *v, int64_t otherwise) {
     return v->kind == VALUE_int ? v->integer : otherwise;
 }

@@ -10,6 +10,7 @@
 
 /* Each reports what it does not take and answers false; unknown values are silent. */
 bool want_tensor(Elab *e, Value *v, const char *what, Span span);
+const Closure *want_function(Elab *e, const Value *v, const char *what, Span span);
 bool want_int(Elab *e, const Value *v, const char *what, int64_t low, Span span,
               int64_t *out);
 /* A list of whole numbers, or one number for all `count` (0: any count). */

@@ -2,14 +2,6 @@
 #include "frontend/builtin.h"
 #include <stdio.h>
 
-static const Closure *want_function(Elab *e, const Value *v, const char *what,
-                                    Span span) {
-    if (v->kind == VALUE_function) return v->function;
-    if (v->kind != VALUE_unknown)
-        elab_error(e, span, "%s is to be a function, found %s", what, elab_words(e, v));
-    return NULL;
-}
-
 static const Closure *want_net(Elab *e, const Value *v, const char *what, Span span) {
     const Closure *net = want_function(e, v, what, span);
     if (!net || (net->function && net->function->kind == FUNCTION_net)) return net;
@@ -175,28 +167,20 @@ Value builtin_stack(Elab *e, const Value *arg, Span span) {
     return v[0];
 }
 
-/* ---- the rest -------------------------------------------------------------------------- */
+/* ---- require ---------------------------------------------------------------------------- */
 
-/* The call that led here is wrong where the condition is known not to hold. */
+/* The call that led here is wrong where the condition is known not to hold; one on tensors
+ * is not known. */
 Value builtin_require(Elab *e, const Value *arg, Span span) {
     bool holds;
+    if (arg[0].kind == VALUE_tensor) return value_none;
     if (!elab_truth(e, &arg[0], span, &holds)) return value_unknown;
     if (holds) return value_none;
+    const CallSite *call = e->calls; /* of the function that requires */
+    const char *in = call && call->name ? arena_print(e->arena, "in `%s`: ", call->name) : "";
     const char *message = arg[1].kind == VALUE_string ? arg[1].text : "this cannot be";
-    if (arg[2].kind == VALUE_missing)
-        elab_error(e, span, "%s", message);
-    else
-        elab_error(e, span, "%s, found %s", message, elab_words(e, &arg[2]));
+    const char *found = arg[2].kind == VALUE_missing ? NULL : elab_words(e, &arg[2]);
+    elab_error(e, call ? call->span : span, "%s%s%s%s", in, message,
+               found ? ", found " : "", found ? found : "");
     return value_unknown;
-}
-
-/* method(f, x, y) in eval mode; nothing flows back through it. */
-Value builtin_attack(Elab *e, const Value *arg, Span span) {
-    const Closure *method = want_function(e, &arg[0], "the method of `attack`", span);
-    if (!method) return value_unknown;
-    bool training = e->training;
-    e->training = false;
-    Value z = elab_call(e, method, arg + 1, arg[3].kind == VALUE_missing ? 2 : 3, span);
-    e->training = training;
-    return z.kind == VALUE_unknown ? z : builtin_stop(e, &z, span);
 }

@@ -54,6 +54,17 @@ void elab_error(Elab *e, Span span, const char *format, ...) {
     if (!e->told) diag_error(e->diag, span, "%s", text);
 }
 
+void elab_warning(Elab *e, Span span, const char *format, ...) {
+    char words[1024];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(words, sizeof words, format, list);
+    va_end(list);
+    span = elab_span(e, span);
+    e->told = is_told(e->diag, e->diag->messages.count, span, words);
+    if (!e->told) diag_warning(e->diag, span, "%s", words);
+}
+
 /* Takes back messages from `messages` on: all, or the repetition of an older one. */
 void elab_take_back(Elab *e, uint32_t messages, uint32_t errors, bool all) {
     const Message *last = &e->diag->messages.at[messages];
@@ -389,6 +400,9 @@ Value elab_block(Elab *e, Env env, const Ast *block) {
         case AST_every: elab_every(e, env, ast); break;
         default: last = elab_expression(e, env, ast); break;
         }
+        /* A statement that only checks, and failed: what follows would fail as well. */
+        bool is_check = ast->kind == AST_call && i + 1 < block->list.count;
+        if (is_check && last.kind == VALUE_unknown && !e->checking) return last;
     }
     return last;
 }

@@ -10,6 +10,7 @@
  *     elaborate_frame.c    graph functions under construction, what they capture, repeat
  *     elaborate_net.c      parameters, state, layers and their paths, optimisers
  *     elaborate_grad.c     grad, trees of parameters
+ *     builtin_attack.c     regions under an adversary
  *     builtin*.c           the primitives, table builtin.def
  */
 #ifndef TN_FRONTEND_ELABORATE_H
@@ -161,6 +162,8 @@ typedef struct Elab {
     bool told;          /* the last mistake was known already */
     uint32_t bodies;    /* loop bodies so far: their names */
     bool training;
+    bool fixed;           /* states stay what they are: within an attack */
+    const char *attacked; /* name of the function under attack, NULL outside */
     bool checking; /* a function alone, with rigid dimensions */
     const AstFunction
         *body; /* whose statements run: names of layers come from its lets */
@@ -177,6 +180,8 @@ const UnitEntry *unit_find(const Unit *unit, const char *name, const Unit **home
 Span elab_span(const Elab *e,
                Span span); /* the user's place where `span` is the prelude's */
 void elab_error(Elab *e, Span span, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void elab_warning(Elab *e, Span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void elab_take_back(Elab *e, uint32_t messages, uint32_t errors, bool all);
 void elab_hint(Elab *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -224,6 +229,7 @@ Value elab_call(Elab *e, const Closure *closure, const Value *arg, uint32_t args
 Value elab_apply(Elab *e, const Closure *closure, const Value *all, Span span);
 const Closure *closure_of(Elab *e, const AstFunction *function, Env env);
 const Closure *closure_builtin(Elab *e, const Builtin *builtin);
+const char *closure_name(const Closure *closure);
 const char *closure_param(Elab *e, const Closure *closure, uint32_t i);
 uint32_t closure_missing(Elab *e, const Closure *closure); /* required and still open */
 const char *closure_first_missing(Elab *e, const Closure *closure); /* NULL: none */

@@ -39,7 +39,7 @@ const char *closure_param(Elab *e, const Closure *closure, uint32_t i) {
     return param_info(e, closure, i, &optional);
 }
 
-static const char *closure_name(const Closure *c) {
+const char *closure_name(const Closure *c) {
     if (c->builtin) return c->builtin->name;
     if (c->inner) return closure_name(c->inner);
     return c->function && c->function->name ? c->function->name : "fn";
@@ -371,6 +371,14 @@ static Value run_ast(Elab *e, const Closure *c, const Value *all, Span span) {
     return v;
 }
 
+static Value call_in_mode(Elab *e, const Closure *c, const Value *all, Span span) {
+    bool training = e->training;
+    e->training = c->training;
+    Value v = elab_apply(e, c->inner, all, span);
+    e->training = training;
+    return v;
+}
+
 Value elab_apply(Elab *e, const Closure *c, const Value *all, Span span) {
     if (!elab_work(e, span)) return value_unknown;
     if (e->depth >= CALL_DEPTH) {
@@ -387,6 +395,8 @@ Value elab_apply(Elab *e, const Closure *c, const Value *all, Span span) {
         v = c->builtin->call(e, all, span);
     else if (c->kind == CALL_grad)
         v = elab_grad_call(e, c, all, span);
+    else if (c->kind == CALL_mode)
+        v = call_in_mode(e, c, all, span);
     else
         v = run_ast(e, c, all, span);
     e->depth--;

@@ -106,6 +106,35 @@ static Value grad_by_net(Elab *e, const Closure *c, const Value *all, Span span)
     return tree_map(e, &copies, grad_leaf, &of);
 }
 
+/* Whether anything may flow back from y to x: both are in the frame of the copy x. */
+static bool depends(Elab *e, const Value *y, const Value *x) {
+    if (y->tensor.frame != x->tensor.frame) return false;
+    const Func *func = x->tensor.frame->func;
+    bool *flows = arena_array(e->arena, bool, func->nodes.count);
+    flows[x->tensor.val] = true;
+    for (Val v = x->tensor.val + 1; v < func->nodes.count; v++) {
+        const Node *node = graph_node(func, v);
+        bool cuts = node->op == OP_stop || node->op == OP_attack ||
+                    (!node->type.parts && !elem_is_float(node->type.elem));
+        for (uint32_t i = 0; i < node->args && !cuts; i++)
+            flows[v] |= flows[node->arg[i]];
+    }
+    return flows[y->tensor.val];
+}
+
+static void warn_of_zero(Elab *e, const Closure *c, Value y, const Value *wrt,
+                         Span span) {
+    if (e->checking || wrt->kind != VALUE_tensor || depends(e, &y, wrt)) return;
+    if (e->attacked)
+        elab_warning(e, span,
+                     "`%s` does not depend on the attacked input: its gradient is zero, "
+                     "and the attack does nothing",
+                     e->attacked);
+    else
+        elab_warning(e, span, "`%s` does not depend on `%s`: the gradient is zero",
+                     closure_name(c), closure_param(e, c, c->wrt));
+}
+
 Value elab_grad_call(Elab *e, const Closure *c, const Value *all, Span span) {
     if (c->by) return grad_by_net(e, c, all, span);
     Value *arg = arena_array(e->arena, Value, c->params);
@@ -119,6 +148,7 @@ Value elab_grad_call(Elab *e, const Closure *c, const Value *all, Span span) {
     *wrt = tree_map(e, wrt, copy_leaf, &span);
     Value y = check_scalar(e, elab_apply(e, c->inner, arg, span), span);
     if (y.kind != VALUE_tensor) return value_unknown;
+    warn_of_zero(e, c, y, wrt, span);
     GradOf of = {y, span};
     return tree_map(e, wrt, grad_leaf, &of);
 }

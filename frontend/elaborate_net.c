@@ -273,7 +273,7 @@ Value elab_next(Elab *e, Env env, const Ast *ast) {
         state->next = value_unknown;
         return value_unknown;
     }
-    if (e->frame != e->run->root) {
+    if (e->frame != e->run->root && !e->fixed) {
         elab_error(e, ast->span, "state cannot change inside of `repeat`");
         return value_unknown;
     }
@@ -306,7 +306,8 @@ Value elab_prime(Elab *e, const Ast *ast) {
 Value elab_every(Elab *e, Env env, const Ast *ast) {
     Value period = elab_expression(e, env, ast->every.period);
     Instance *instance = e->instance;
-    if (!instance || period.kind == VALUE_unknown || !e->training) return value_none;
+    bool sets = e->training && !e->fixed;
+    if (!instance || period.kind == VALUE_unknown || !sets) return value_none;
     Value due = elab_binary(e, BINARY_mod, run_step(e), period, ast->span);
     due = elab_binary(e, BINARY_eq, due, value_int(0), ast->span);
     elab_block(e, env, ast->every.body);
@@ -324,7 +325,7 @@ Value elab_every(Elab *e, Env env, const Ast *ast) {
 /* ---- calls ---------------------------------------------------------------------------- */
 
 static void commit_states(Elab *e, const Instance *instance) {
-    for (uint32_t i = 0; i < instance->states.count; i++) {
+    for (uint32_t i = 0; i < instance->states.count && !e->fixed; i++) {
         const InstanceState *state = &instance->states.at[i];
         if (state->next.kind != VALUE_tensor) continue;
         RunSlot *slot = run_slot_at(e, (uint32_t)state->slot);

@@ -72,6 +72,7 @@ typedef enum CallKind {
     CALL_ast, /* fn, net, loss, a literal */
     CALL_builtin,
     CALL_grad, /* of `inner` by its parameter number `wrt`, or by the net `by` */
+    CALL_mode, /* of `inner`, in training mode or not */
 } CallKind;
 
 /* A function, with the arguments that it has already. */
@@ -84,6 +85,7 @@ typedef struct Closure {
     uint32_t wrt;
     const char *wrt_name; /* not NULL: the argument written so, found when it is called */
     const struct Closure *by;
+    bool training; /* CALL_mode */
     const Value *tree; /* a net with these parameters instead of its own */
     uint32_t params;
     const Value

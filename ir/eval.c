@@ -188,7 +188,7 @@ static void run_node(Machine *m, Val v) {
     m->value[v] = new_values(m, &node->type);
     if (node->op == OP_repeat) {
         run_repeat(m, node, m->value[v]);
-    } else if (node->op == OP_call) {
+    } else if (node->op == OP_call || node->op == OP_attack) {
         run_call(m, node, m->value[v]);
     } else if (rules[node->op]) {
         const Array **arg = arena_array(&m->scratch, const Array *, node->args);

@@ -3,6 +3,7 @@
 
 const char *const stage_words[] = {
     [STAGE_TYPED] = "typed",
+    [STAGE_FLAT] = "flat",
     [STAGE_PRIMITIVE] = "primitive",
     [STAGE_GROUPS] = "groups",
     [STAGE_READY] = "ready",

@@ -4,7 +4,8 @@
 #define TN_IR_STAGE_H
 
 typedef enum Stage {
-    STAGE_TYPED,     /* from the frontend: every value typed; grad, stop, copy allowed */
+    STAGE_TYPED,     /* from the frontend: every value typed; attack allowed */
+    STAGE_FLAT,      /* after attack: grad, stop, copy allowed */
     STAGE_PRIMITIVE, /* after autodiff: plain tensor ops and repeat */
     STAGE_GROUPS,    /* after fuse: outside of groups only const, call, get, repeat */
     STAGE_READY,     /* every group has a schedule, every value a place */

@@ -264,6 +264,13 @@ bool type_repeat(const Func *func, const Node *node, Type *out) {
     return true;
 }
 
+bool type_attack(const Func *func, const Node *node, Type *out) {
+    const Func *body = need_body(func, node, FUNC_BODY);
+    if (!body || !match_params(func, node, body, 0)) return false;
+    tuple_of_results(body, out);
+    return true;
+}
+
 bool type_call(const Func *func, const Node *node, Type *out) {
     const Func *body = need_body(func, node, FUNC_GROUP);
     if (!body || !match_params(func, node, body, 0)) return false;

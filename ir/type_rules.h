@@ -12,7 +12,7 @@ extern TypeRule type_given, type_const, type_iota, type_random, type_select, typ
     type_same, type_scalar_op, type_broadcast, type_reshape, type_transpose, type_slice,
     type_pad, type_concat, type_windows, type_fold, type_gather, type_scatter_add,
     type_read_at, type_write_at, type_reduce, type_argmax, type_contract, type_grad,
-    type_repeat, type_call, type_get;
+    type_repeat, type_attack, type_call, type_get;
 
 /* The whole check of a node: operands, rule, extents (graph.c). */
 bool node_type(const Func *func, const Node *node, Type *out);
