@@ -164,7 +164,7 @@ typedef struct Elab {
     bool training;
     bool fixed;           /* states stay what they are: within an attack */
     const char *attacked; /* name of the function under attack, NULL outside */
-    bool checking; /* a function alone, with rigid dimensions */
+    bool checking;        /* a function alone, with rigid dimensions */
     const AstFunction
         *body; /* whose statements run: names of layers come from its lets */
 } Elab;

@@ -85,7 +85,7 @@ typedef struct Closure {
     uint32_t wrt;
     const char *wrt_name; /* not NULL: the argument written so, found when it is called */
     const struct Closure *by;
-    bool training; /* CALL_mode */
+    bool training;     /* CALL_mode */
     const Value *tree; /* a net with these parameters instead of its own */
     uint32_t params;
     const Value

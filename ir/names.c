@@ -2,11 +2,8 @@
 #include "ir/names.h"
 
 const char *const stage_words[] = {
-    [STAGE_TYPED] = "typed",
-    [STAGE_FLAT] = "flat",
-    [STAGE_PRIMITIVE] = "primitive",
-    [STAGE_GROUPS] = "groups",
-    [STAGE_READY] = "ready",
+    [STAGE_TYPED] = "typed",   [STAGE_FLAT] = "flat",   [STAGE_PRIMITIVE] = "primitive",
+    [STAGE_GROUPS] = "groups", [STAGE_READY] = "ready",
 };
 
 const char *const role_words[] = {
