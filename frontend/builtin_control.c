@@ -177,7 +177,8 @@ Value builtin_require(Elab *e, const Value *arg, Span span) {
     if (!elab_truth(e, &arg[0], span, &holds)) return value_unknown;
     if (holds) return value_none;
     const CallSite *call = e->calls; /* of the function that requires */
-    const char *in = call && call->name ? arena_print(e->arena, "in `%s`: ", call->name) : "";
+    const char *in =
+        call && call->name ? arena_print(e->arena, "in `%s`: ", call->name) : "";
     const char *message = arg[1].kind == VALUE_string ? arg[1].text : "this cannot be";
     const char *found = arg[2].kind == VALUE_missing ? NULL : elab_words(e, &arg[2]);
     elab_error(e, call ? call->span : span, "%s%s%s%s", in, message,
