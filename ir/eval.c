@@ -152,7 +152,8 @@ static void run(const Func *func, const Array *args, const int64_t *symbols, Gua
 static void run_repeat(Machine *m, const Node *node, Array *out) {
     const Func *body = node_attr(node, ATTR_body)->func;
     int64_t count = node_int(node, ATTR_count, 0),
-            carries = node_int(node, ATTR_carries, 0);
+            carries = node_int(node, ATTR_carries, 0),
+            going = node_int(node, ATTR_while, -1);
     Array *args = arena_array(&m->scratch, Array, node->args + 1);
     Array *spare = new_values(m, &node->type);
     args[0] = array_new(&m->scratch, ELEM_i32, 0, NULL);
@@ -162,7 +163,7 @@ static void run_repeat(Machine *m, const Node *node, Array *out) {
         memcpy(out[i].at, args[i + 1].at, sizeof(double) * (size_t)array_count(&out[i]));
         args[i + 1] = out[i];
     }
-    for (int64_t i = 0; i < count; i++) {
+    for (int64_t i = 0; i < count && (going < 0 || out[going].at[0] != 0); i++) {
         args[0].at[0] = (double)i;
         run(body, args, m->symbols, &m->guard, spare);
         for (int64_t k = 0; k < carries; k++) {

@@ -26,7 +26,7 @@ typedef enum StepKind {
     STEP_LAUNCH, /* run `kernel` over its tasks with `args` */
     STEP_COPY,   /* args[0] <- args[1], bytes = scale * n + offset */
     STEP_REPEAT, /* `count` times `steps`; before each, the iteration number (i32) is
-                    stored at args[0] */
+                    stored at args[0]; it ends where args[1], if there is one, is false */
 } StepKind;
 
 typedef struct PlanStep PlanStep;

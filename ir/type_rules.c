@@ -240,6 +240,16 @@ static const Func *need_body(const Func *func, const Node *node, FuncKind kind) 
     return NULL;
 }
 
+static bool check_while(const Func *func, const Node *node, int64_t carries) {
+    int64_t going;
+    if (!node_attr(node, ATTR_while)) return true;
+    if (!need_int(func, node, ATTR_while, 0, carries - 1, &going)) return false;
+    const Type *type = arg_type(func, node, (uint32_t)going);
+    if (type->elem == ELEM_bool && !type->rank) return true;
+    return refuse(func, node, "`while` is carried value %" PRId64 ", %s; bool[] expected",
+                  going, type_words(func, type));
+}
+
 bool type_repeat(const Func *func, const Node *node, Type *out) {
     int64_t count, carries;
     const Func *body = need_body(func, node, FUNC_BODY);
@@ -261,7 +271,7 @@ bool type_repeat(const Func *func, const Node *node, Type *out) {
                           type_words(func, next));
     }
     tuple_of_results(body, out);
-    return true;
+    return check_while(func, node, carries);
 }
 
 bool type_attack(const Func *func, const Node *node, Type *out) {

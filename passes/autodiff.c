@@ -87,11 +87,12 @@ static void drop_marks(Func *func, Arena *scratch) {
 
 bool pass_autodiff(PassContext *cx, Module *module) {
     Autodiff ad = {.scratch = cx->scratch};
+    const uint32_t errors = module->diag->errors;
     for (uint32_t i = 0; i < module->funcs.count; i++)
         if (module->funcs.at[i]->kind == FUNC_ENTRY)
             expand_func(&ad, module->funcs.at[i]);
     body_collect(module, cx->scratch);
     for (uint32_t i = 0; i < module->funcs.count; i++)
         drop_marks(module->funcs.at[i], cx->scratch);
-    return true;
+    return module->diag->errors == errors;
 }

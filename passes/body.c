@@ -14,11 +14,12 @@ Func *body_new(Module *module, const char *name) {
     return func;
 }
 
-Val body_repeat(Func *func, Func *body, int64_t count, uint32_t carries, const Val *arg,
-                uint32_t args, Span span) {
-    const Attr attrs[] = {attr_int(ATTR_count, count), attr_int(ATTR_carries, carries),
-                          attr_func(ATTR_body, body)};
-    return graph_emit(func, OP_repeat, arg, args, attrs, 3, span);
+Val body_repeat(Func *func, Func *body, int64_t count, int64_t going, uint32_t carries,
+                const Val *arg, uint32_t args, Span span) {
+    Attr attrs[4] = {attr_int(ATTR_count, count), attr_int(ATTR_carries, carries),
+                     attr_func(ATTR_body, body)};
+    if (going >= 0) attrs[3] = attr_int(ATTR_while, going);
+    return graph_emit(func, OP_repeat, arg, args, attrs, going < 0 ? 3 : 4, span);
 }
 
 const bool *func_live(const Func *func, Arena *scratch) {

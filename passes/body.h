@@ -12,8 +12,9 @@ Func *body_of(const Node *node);
 Func *body_new(Module *module, const char *name);
 
 /* A repeat node: carries and invariants follow each other in `arg`. */
-Val body_repeat(Func *func, Func *body, int64_t count, uint32_t carries, const Val *arg,
-                uint32_t args, Span span);
+/* `going`: the carry of `while`, -1: none. */
+Val body_repeat(Func *func, Func *body, int64_t count, int64_t going, uint32_t carries,
+                const Val *arg, uint32_t args, Span span);
 
 /* [nodes] what the results need; a repeat as a whole. */
 const bool *func_live(const Func *func, Arena *scratch);

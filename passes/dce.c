@@ -40,6 +40,7 @@ static void live_repeat(Arena *a, Live *live, const Func *f, Val v) {
     const Func *body = body_of(node);
     const int64_t carries = node_int(node, ATTR_carries, 0);
     bool *part = parts_of(a, live, f, v);
+    if (node_attr(node, ATTR_while)) part[node_int(node, ATTR_while, 0)] = true;
     for (bool grown = true; grown;) {
         live->inner[v] = live_func(a, body, part);
         grown = false;
@@ -107,8 +108,10 @@ static Val copy_repeat(Arena *a, const Func *from, Func *to, const Live *live, V
     for (uint32_t i = 0; i < node->args; i++)
         if (i < carries ? live->part[v][i] : inner->node[1 + i])
             arg[args++] = map[node->arg[i]];
-    return body_repeat(to, body, node_int(node, ATTR_count, 0), body->results.count, arg,
-                       args, node->span);
+    int64_t going = node_int(node, ATTR_while, -1), place = 0;
+    for (int64_t i = 0; i < going; i++) place += live->part[v][i];
+    return body_repeat(to, body, node_int(node, ATTR_count, 0), going < 0 ? -1 : place,
+                       body->results.count, arg, args, node->span);
 }
 
 static Val copy_get(const Func *from, Func *to, const Live *live, const Node *node,

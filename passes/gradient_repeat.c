@@ -228,7 +228,7 @@ static Val keeping_repeat(const Loop *l, const bool *keep) {
     const uint32_t carries = arg.count;
     for (uint32_t i = l->carries; i < l->node->args; i++)
         vec_push(s->scratch, &arg, l->node->arg[i]);
-    return body_repeat(s->b.func, keeping_body(l, keep), l->count, carries, arg.at,
+    return body_repeat(s->b.func, keeping_body(l, keep), l->count, -1, carries, arg.at,
                        arg.count, s->b.span);
 }
 
@@ -272,8 +272,8 @@ static void emit_backward(const Loop *l, Val v) {
         if (live[1 + adjoints + k]) vec_push(scratch, &arg, stack[k]);
     for (uint32_t i = l->carries; i < l->node->args; i++)
         if (live[1 + adjoints + i]) vec_push(scratch, &arg, l->node->arg[i]);
-    const Val back =
-        body_repeat(s->b.func, body, l->count, adjoints, arg.at, arg.count, s->b.span);
+    const Val back = body_repeat(s->b.func, body, l->count, -1, adjoints, arg.at,
+                                 arg.count, s->b.span);
     int64_t index = 0;
     for (uint32_t i = 1; i < l->params; i++) {
         if (!(i <= l->carries ? l->wanted[i - 1] : l->useful[i])) continue;
@@ -285,6 +285,11 @@ static void emit_backward(const Loop *l, Val v) {
 
 void grad_repeat(Sweep *s, Val v, const Node *node, Val g) {
     Loop l = {.s = s, .node = node, .part = s->part[v], .body = body_of(node)};
+    if (node_attr(node, ATTR_while)) {
+        diag_error(s->b.func->module->diag, node->span,
+                   "no gradient through a loop that may end early");
+        return;
+    }
     l.count = node_int(node, ATTR_count, 0);
     l.carries = (uint32_t)node_int(node, ATTR_carries, 0);
     if (!l.count) { /* the carries come out as they went in */

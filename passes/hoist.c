@@ -10,7 +10,8 @@
  * Method   innermost loops first.  A value is invariant when its operands are; a carry that
  *          every iteration hands on as it came is an invariant too.  Not all of it is worth
  *          a tensor that each iteration reads: constants, views, and cheap arithmetic on one
- *          operand stay in the body, where they fuse.
+ *          operand stay in the body, where they fuse.  A loop with `while` may run no round:
+ *          what only it needs stays in it.
  * Needs    pure ops.
  * Leaves   bodies whose invariants are distinct values.  Parameters that became unused stay
  *          for dce.
@@ -198,7 +199,7 @@ static void hoist_repeat(Hoist *h, Rewrite *rewrite, Val v, Val **parts) {
     Val loop = NO_VAL;
     if (body->results.count)
         loop =
-            body_repeat(rewrite->to, body, node_int(node, ATTR_count, 0),
+            body_repeat(rewrite->to, body, node_int(node, ATTR_count, 0), -1,
                         body->results.count, arg.value.at, arg.value.count, node->span);
     rewrite->map[v] = loop;
     parts[v] = arena_array(h->scratch, Val, l.carries);
@@ -219,8 +220,8 @@ static void hoist_func(Hoist *h, Func *func) {
     Val **parts = arena_array(h->scratch, Val *, func->nodes.count);
     for (Val v = func->params.count; v < func->nodes.count; v++) {
         const Node *node = graph_node(func, v);
-        if (node->op == OP_repeat) {
-            hoist_func(h, body_of(node));
+        if (node->op == OP_repeat) hoist_func(h, body_of(node));
+        if (node->op == OP_repeat && !node_attr(node, ATTR_while)) {
             hoist_repeat(h, &rewrite, v, parts);
         } else if (node->op == OP_get && parts[node->arg[0]]) {
             rewrite.map[v] = parts[node->arg[0]][node_int(node, ATTR_index, 0)];

@@ -283,10 +283,13 @@ static void plan_repeat(Planner *p, Frame *f, Val v) {
     for (uint32_t i = 0; i < carries; i++) touch(p, carry[i]);
     for (uint32_t i = 0; i < outer; i++)
         if (p->slabs.at[i].last >= begin) touch(p, i);
+    const int64_t going = node_int(node, ATTR_while, -1);
+    const uint32_t arg[] = {counter, going < 0 ? counter : carry[going]};
+    const uint32_t args = going < 0 ? 1 : 2;
     push_step(p, f,
               (PlanStep){.kind = STEP_REPEAT,
-                         .args = 1,
-                         .arg = slab_places(p, &counter, 1),
+                         .args = args,
+                         .arg = slab_places(p, arg, args),
                          .count = node_int(node, ATTR_count, 0),
                          .steps = inner.steps.count,
                          .step = inner.steps.at,

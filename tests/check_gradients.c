@@ -150,12 +150,40 @@ START_TEST(gradients_agree_with_differences) {
 }
 END_TEST
 
+static const char early_exit[] =
+    "module\n"
+    "body @b(%i: i32[], %z: f32[4], %go: bool[]) -> (%r, %go) {\n%r = sin %z\n}\n"
+    "func @f(%x: f32[4], %go: bool[]) -> (%y) {\n%c = copy %x\n"
+    "%t = repeat %c, %go {count = 3, carries = 2, while = 1, body = @b}\n"
+    "%g = get %t {index = 0}\n%s = sum %g {axes = [0]}\n%y = grad %s, %c\n}\n";
+
+START_TEST(loops_that_end_early_have_no_gradient) {
+    Check c = {0};
+    if (guard_enter(c.guard)) ck_abort_msg("%s", c.guard.message);
+    arena_init(&c.arena, &c.guard);
+    diag_init(&c.diag, &c.arena);
+    const size_t length = sizeof early_exit - 1;
+    Module *module =
+        graph_parse(&c.arena, &c.diag, diag_source(&c.diag, "early", early_exit, length));
+    ck_assert_ptr_nonnull(module);
+    PassContext cx = {.scratch = &c.arena};
+    ck_assert(!pass_autodiff(&cx, module));
+    Text text;
+    text_init(&text, &c.arena);
+    diag_render(&c.diag, &text);
+    ck_assert_msg(strstr(text.at, "early:7:") && strstr(text.at, "may end early"), "%s",
+                  text.at);
+    arena_free(&c.arena);
+}
+END_TEST
+
 Suite *suite_gradients(void);
 Suite *suite_gradients(void) {
     Suite *suite = suite_create("gradients");
     TCase *tcase = tcase_create("gradients");
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, gradients_agree_with_differences, 0, op_case_count);
+    tcase_add_test(tcase, loops_that_end_early_have_no_gradient);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -207,6 +207,10 @@ static const struct {
     {"%y = get %x {index = 0}", "operand f32[N, 4], a tuple expected"},
     {"%y = repeat %x {count = 2, carries = 1, body = @twice}",
      "carried value 0 changes from f32[N, 4] to f32[N]"},
+    {"%y = repeat %x, %x {count = 2, carries = 1, while = 0, body = @same}",
+     "`while` is carried value 0, f32[N, 4]; bool[] expected"},
+    {"%y = repeat %x, %x {count = 2, carries = 1, while = 1, body = @same}",
+     "`while` is 1, outside [0, 0]"},
     {"%y = repeat %x {count = 2, carries = 1, body = @gone}", "@gone is not defined"},
     {"%y = call %x {body = @twice}", "@twice is no group"},
     {"%y = exp %s : f32[4]", "the type is f32[]"},
@@ -225,6 +229,7 @@ START_TEST(mistakes_have_words) {
         "module\nsymbol N max 8\n"
         "body @twice(%%k: i32[], %%z: f32[N, 4]) -> (%%r) {\n %%r = sum %%z {axes = "
         "[1]}\n}\n"
+        "body @same(%%k: i32[], %%z: f32[N, 4], %%w: f32[N, 4]) -> (%%z) {\n}\n"
         "func @f(%%x: f32[N, 4], %%w: f32[4, 2], %%i: i32[N], %%s: f32[], %%b: bool[4], "
         "%%n: i32[]) -> (%%s) {\n  %s\n}\n",
         mistakes[_i].body);

@@ -124,7 +124,7 @@ static Status profile(Session *s, const Callable *callable, const Ports *ports,
         printf("compiled: frontend %.1f ms, passes %.1f ms, plan %.1f ms, code %.1f ms\n",
                1e3 * s->spent.frontend, 1e3 * s->spent.passes, 1e3 * s->spent.plan,
                1e3 * s->spent.code);
-        profile_print(profile, s->program->module, calls);
+        profile_print(profile, s->program->module);
     }
     return status;
 }

@@ -34,6 +34,6 @@ Profile *profile_new(Arena *arena, const tn_parallel *inner, const Plan *plan);
 tn_parallel profile_parallel(Profile *profile); /* inner NULL: this thread */
 void profile_begin(Profile *profile);           /* around each call */
 void profile_end(Profile *profile);
-void profile_print(const Profile *profile, const Module *module, uint32_t calls);
+void profile_print(const Profile *profile, const Module *module);
 
 #endif

@@ -31,6 +31,7 @@ struct Profile {
     VEC(Line) lines;
     VEC(Stretch) runs; /* of the call under way */
     double begin;
+    uint32_t calls; /* that went as `beats` has it */
 };
 
 static uint32_t line_of(Profile *p, const PlanStep *step) {
@@ -46,9 +47,11 @@ static bool runs_alone(const PlanStep *step) {
     return !tasks || (tasks->kind == EXPR_INT && tasks->i <= 1);
 }
 
+/* A loop that may end early is taken as one that runs no round: see profile_end. */
 static void add_beats(Profile *p, const PlanStep *step, uint32_t steps) {
     for (uint32_t i = 0; i < steps; i++) {
         if (step[i].kind == STEP_REPEAT) {
+            if (step[i].args > 1) continue;
             for (int64_t k = 0; k < step[i].count; k++)
                 add_beats(p, step[i].step, step[i].steps);
             continue;
@@ -94,7 +97,10 @@ static void share(Profile *p, uint32_t first, uint32_t end, double seconds) {
 
 void profile_end(Profile *p) {
     double now = seconds_now(), last = p->begin;
-    uint32_t run = 0, first = 0;
+    uint32_t run = 0, first = 0, shared = 0;
+    for (uint32_t i = 0; i < p->beats.count; i++) shared += !p->beats.at[i].alone;
+    if (shared < p->runs.count) return; /* loops ran rounds: no part of the table */
+    p->calls++;
     for (uint32_t i = 0; i < p->beats.count; i++) {
         if (p->beats.at[i].alone) continue;
         if (run == p->runs.count) return;
@@ -132,10 +138,10 @@ static void print_line(const Line *line, double all, uint32_t calls) {
     printf("  %s\n", step->kind == STEP_COPY ? step->label : step->kernel->name);
 }
 
-void profile_print(const Profile *p, const Module *module, uint32_t calls) {
+void profile_print(const Profile *p, const Module *module) {
     double all = 0;
     Line *line = p->lines.at;
-    uint32_t lines = p->lines.count;
+    uint32_t lines = p->lines.count, calls = p->calls ? p->calls : 1;
     for (uint32_t i = 0; i < lines; i++) all += line[i].seconds;
     if (lines) qsort(line, lines, sizeof *line, by_time);
     printf("%6s %10s %6s %9s %8s\n", "%", "us", "runs", "GFLOP/s", "GB/s");

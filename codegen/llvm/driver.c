@@ -180,6 +180,19 @@ static void copy_emit(Driver *d, const PlanStep *step) {
 
 static void steps_emit(Driver *d, const PlanStep *step, uint32_t count);
 
+/* Goes on to `after` where the byte that says whether to go on is zero. */
+static void leave_unless_going(const Driver *d, const PlanStep *step,
+                               LLVMBasicBlockRef after) {
+    if (step->args < 2) return;
+    LLVMBuilderRef b = d->e->builder;
+    LLVMBasicBlockRef on = new_block(d);
+    LLVMTypeRef byte = LLVMInt8TypeInContext(d->e->context);
+    Value going = LLVMBuildLoad2(b, byte, place_address(d, &step->arg[1]), "");
+    Value zero = LLVMConstInt(byte, 0, false);
+    LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntNE, going, zero, ""), on, after);
+    LLVMPositionBuilderAtEnd(b, on);
+}
+
 static void repeat_emit(Driver *d, const PlanStep *step) {
     if (step->count < 1) return;
     LLVMBuilderRef b = d->e->builder;
@@ -189,6 +202,7 @@ static void repeat_emit(Driver *d, const PlanStep *step) {
     LLVMBuildBr(b, body);
     LLVMPositionBuilderAtEnd(b, body);
     Value i = LLVMBuildPhi(b, i32, "");
+    leave_unless_going(d, step, after);
     if (step->args) LLVMBuildStore(b, i, place_address(d, &step->arg[0]));
     steps_emit(d, step->step, step->steps);
     Value next = LLVMBuildAdd(b, i, LLVMConstInt(i32, 1, false), "");
