@@ -107,13 +107,13 @@ static void load_text(Loaded *l, const char *path, const char *text, size_t leng
     AstFile *file = ast_parse(l->arena, l->diag, source);
     vec_push(l->arena, &l->paths, path);
     vec_push(l->arena, &l->open, path);
+    for (uint32_t i = 0; i < file->trains.count; i++) /* its own before those it uses */
+        vec_push(l->arena, &l->trains, file->trains.at[i]);
     for (uint32_t i = 0; i < file->uses.count; i++)
         load_user_file(l, beside(l, path, file->uses.at[i].path), file->uses.at[i].span);
     l->open.count--;
     vec_push(l->arena, &l->files, file);
     add_names(l, l->unit, file);
-    for (uint32_t i = 0; i < file->trains.count; i++)
-        vec_push(l->arena, &l->trains, file->trains.at[i]);
 }
 
 bool load_files(Loaded *l, const char *path, const char *text, size_t length) {
