@@ -334,7 +334,8 @@ static const char *const examples[] = {
     "examples/mlp",           "examples/lenet",          "examples/smallcnn",
     "examples/resnet20",      "examples/resnet18",       "examples/bench",
     "tests/programs/svm",     "tests/programs/low_rank", "tests/programs/blocks",
-    "tests/programs/attacks", "tests/programs/uses",
+    "tests/programs/attacks", "tests/programs/uses",     "examples/resnet56",
+    "examples/squeezenet",
 };
 
 static const struct {
