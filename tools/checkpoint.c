@@ -1,7 +1,6 @@
 /* Checkpoints: the slots of a state block by name, in a safetensors file. */
 #include "tools/checkpoint.h"
 #include "base/alloc.h"
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -59,110 +58,89 @@ bool checkpoint_write(const char *path, const Layout *layout, const void *state,
     return ok;
 }
 
-/* Words about all that disagrees, cut where the message is full. */
-typedef struct Complaint {
-    char text[MESSAGE_BYTES];
-    size_t used;
-    uint32_t count;
-} Complaint;
-
-static void complain(Complaint *c, const char *format, ...) {
-    va_list list;
-    c->count++;
-    if (c->used > 380) return;
-    if (c->used) c->used += (size_t)snprintf(c->text + c->used, 4, "; ");
-    va_start(list, format);
-    size_t room = sizeof c->text - c->used;
-    size_t length = (size_t)vsnprintf(c->text + c->used, room, format, list);
-    va_end(list);
-    c->used += length < room ? length : room - 1;
+static bool wants_all(const Slot *slot) {
+    return slot != NULL;
 }
 
-static bool same_shape(const Slot *slot, const SafeTensor *t) {
-    bool same =
-        stored_info[t->stored].elem == slot->type.elem && t->rank == slot->type.rank;
-    for (uint32_t d = 0; d < t->rank && same; d++) same = t->dim[d] == slot->type.dim[d];
-    return same;
+static bool wants_weights(const Slot *slot) {
+    return !is_of_training(slot->role);
 }
 
-static bool is_asked(const Slot *slot, CheckpointUse use) {
-    return use == CHECKPOINT_RESUME || !is_of_training(slot->role);
+static bool spares_none(const Archive *archive, const char *name) {
+    return archive == NULL && name == NULL;
 }
 
-static const Slot *slot_find(const Layout *layout, const char *name) {
-    for (uint32_t i = 0; i < layout->slots; i++)
-        if (!strcmp(layout->slot[i].name, name)) return &layout->slot[i];
-    return NULL;
+static bool spares_training(const Archive *archive, const char *name) {
+    return has_word(json_string_value(json_object_get(archive->meta, "training")), name);
 }
 
-static void compare(const Layout *layout, const SafeTensors *file, CheckpointUse use,
-                    Complaint *c) {
-    const char *training = safetensors_meta(file, "training");
-    for (uint32_t i = 0; i < layout->slots; i++) {
-        const Slot *slot = &layout->slot[i];
-        const SafeTensor *t = safetensors_find(file, slot->name);
-        char a[96], b[96];
-        if (!is_asked(slot, use)) continue;
-        if (!t)
-            complain(c, "'%s' is missing", slot->name);
-        else if (!same_shape(slot, t))
-            complain(
-                c, "'%s' is %s, %s is needed", slot->name,
-                shape_text(stored_info[t->stored].elem, t->rank, t->dim, a, sizeof a),
-                shape_text(slot->type.elem, slot->type.rank, slot->type.dim, b,
-                           sizeof b));
+bool checkpoint_pair(const Archive *archive, const Layout *layout, CheckpointUse use,
+                     Pairing *out, char *message) {
+    static const PairingRules resume = {true, wants_all, spares_none};
+    const PairingRules weights = {archive->ours, wants_weights, spares_training};
+    return pairing_make(archive, layout, use == CHECKPOINT_RESUME ? &resume : &weights,
+                        out, message);
+}
+
+/* As many words about what disagrees as the message has room for. */
+static bool complain(const Archive *archive, const Pairing *p, char *message) {
+    char text[MESSAGE_BYTES - 140], words[320];
+    uint32_t count = p->faults + p->extras, said = 0;
+    size_t used = 0;
+    text[0] = 0;
+    for (uint32_t i = 0; i < p->count + p->extras; i++) {
+        bool extra = i >= p->count;
+        if (!extra && p->pair[i].fault == PAIR_FITS) continue;
+        if (extra)
+            snprintf(words, sizeof words, "'%.100s' is not in this net",
+                     p->extra[i - p->count]->name);
+        else
+            pair_text(&p->pair[i], words, sizeof words);
+        if (used + strlen(words) + 3 > sizeof text) continue;
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s",
+                                 used ? "; " : "", words);
+        said++;
     }
-    for (uint32_t i = 0; i < file->count; i++) {
-        const char *name = file->tensor[i].name;
-        if (slot_find(layout, name)) continue;
-        if (use == CHECKPOINT_WEIGHTS && has_word(training, name)) continue;
-        complain(c, "'%s' is not in this net", name);
-    }
+    return fail(message, "%s of another net, %u tensor%s disagree%s: %s%s",
+                archive->ours ? "is a checkpoint" : "holds the weights", count,
+                count > 1 ? "s" : "", count > 1 ? "" : "s", text,
+                said < count ? "; `tenon weights` lists all" : "");
 }
 
-static bool fill(const Layout *layout, const SafeTensors *file, CheckpointUse use,
-                 void *state, char *message) {
-    for (uint32_t i = 0; i < layout->slots; i++) {
-        const Slot *slot = &layout->slot[i];
-        const SafeTensor *t = safetensors_find(file, slot->name);
-        if (!t || !is_asked(slot, use)) continue;
-        if (!stored_read(t->stored, false, t->data, tensor_elements(t->rank, t->dim),
-                         (char *)state + slot->offset, message))
-            return fail_at(message, slot->name);
+static bool fill(const Pairing *p, void *state, char *message) {
+    for (uint32_t i = 0; i < p->count; i++) {
+        const Pair *pair = &p->pair[i];
+        if (!pair_read(pair, (char *)state + pair->slot->offset, message)) return false;
     }
     return true;
 }
 
-static bool take(const SafeTensors *file, const Layout *layout, CheckpointUse use,
+static bool take(const Archive *archive, const Layout *layout, CheckpointUse use,
                  void *state, char *message) {
-    Complaint c = {.used = 0};
-    compare(layout, file, use, &c);
-    if (c.count)
-        return fail(message, "is a checkpoint of another net, %u tensor%s disagree%s: %s",
-                    c.count, c.count > 1 ? "s" : "", c.count > 1 ? "" : "s", c.text);
-    void *fresh = mem_alloc((size_t)layout->bytes);
-    if (!fresh) return fail(message, "memory ended while a checkpoint was read");
-    memcpy(fresh, state, (size_t)layout->bytes);
-    bool ok = fill(layout, file, use, fresh, message);
+    Pairing pairing;
+    if (!checkpoint_pair(archive, layout, use, &pairing, message)) return false;
+    bool ok = !pairing.faults && !pairing.extras;
+    void *fresh = ok ? mem_alloc((size_t)layout->bytes) : NULL;
+    if (!ok)
+        complain(archive, &pairing, message);
+    else if (!fresh)
+        ok = fail(message, "memory ended while a checkpoint was read");
+    if (ok) {
+        memcpy(fresh, state, (size_t)layout->bytes);
+        ok = fill(&pairing, fresh, message);
+    }
     if (ok) memcpy(state, fresh, (size_t)layout->bytes);
     mem_free(fresh);
+    pairing_free(&pairing);
     return ok;
 }
 
 bool checkpoint_read(const char *path, const Layout *layout, CheckpointUse use,
                      void *state, json_t **meta, char *message) {
-    Bytes bytes;
-    SafeTensors file;
-    if (!file_read(path, &bytes, message)) return false;
-    bool ok = safetensors_parse(bytes.at, bytes.count, &file, message);
-    if (ok) {
-        ok = take(&file, layout, use, state, message);
-        if (ok && meta) {
-            json_t *all = json_object_get(file.header, "__metadata__");
-            *meta = all ? json_deep_copy(all) : json_object();
-        }
-        safetensors_free(&file);
-    }
-    bytes_free(&bytes);
+    Archive archive;
+    if (!archive_read(path, &archive, message)) return false;
+    bool ok = take(&archive, layout, use, state, message);
+    if (ok && meta) *meta = archive.meta ? json_deep_copy(archive.meta) : json_object();
+    archive_free(&archive);
     return ok || fail_at(message, path);
 }

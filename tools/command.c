@@ -23,7 +23,7 @@ const VerbInfo *verb_find(const char *name) {
 void help_print(void) {
     printf("usage: tenon VERB ...\n\n");
     for (size_t i = 0; i < VERBS; i++)
-        printf("  %-7s%-25s%s\n", verbs[i].name, verbs[i].arguments, verbs[i].what);
+        printf("  %-9s%-25s%s\n", verbs[i].name, verbs[i].arguments, verbs[i].what);
     printf("\n`tenon VERB --help` lists the options of a verb, `tenon --version` the "
            "version.\n");
 }

@@ -187,25 +187,31 @@ bool npy_read(const char *path, Tensor *out, char *message) {
     return ok || fail_at(message, path);
 }
 
-bool npy_write(const char *path, const Tensor *tensor, char *message) {
-    char header[512];
-    const char *type = stored_info[stored_of(tensor->elem)].npy;
-    int at = 10 + snprintf(header + 10, sizeof header - 10,
+size_t npy_header(Stored stored, uint32_t rank, const int64_t *dim,
+                  char header[NPY_HEADER]) {
+    const char *type = stored_info[stored].npy;
+    int at = 10 + snprintf(header + 10, NPY_HEADER - 10,
                            "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
                            type[1] == '1' ? '|' : '<', type);
-    for (uint32_t i = 0; i < tensor->rank; i++)
-        at += snprintf(header + at, sizeof header - (size_t)at, "%" PRId64 "%s",
-                       tensor->dim[i],
-                       i + 1 < tensor->rank ? ", "
-                       : i == 0             ? ","
-                                            : "");
-    at += snprintf(header + at, sizeof header - (size_t)at, "), }");
+    for (uint32_t i = 0; i < rank; i++)
+        at += snprintf(header + at, NPY_HEADER - (size_t)at, "%" PRId64 "%s", dim[i],
+                       i + 1 < rank ? ", "
+                       : i == 0     ? ","
+                                    : "");
+    at += snprintf(header + at, NPY_HEADER - (size_t)at, "), }");
     while ((at + 1) % 64) header[at++] = ' ';
     header[at++] = '\n';
     memcpy(header, "\x93NUMPY\x01\x00", 8);
     header[8] = (char)((at - 10) & 255);
     header[9] = (char)((at - 10) >> 8);
-    const Piece pieces[] = {{header, (size_t)at},
+    return (size_t)at;
+}
+
+bool npy_write(const char *path, const Tensor *tensor, char *message) {
+    char header[NPY_HEADER];
+    const size_t length =
+        npy_header(stored_of(tensor->elem), tensor->rank, tensor->dim, header);
+    const Piece pieces[] = {{header, length},
                             {tensor->data, (size_t)tensor_bytes(tensor)}};
     return file_replace(path, pieces, 2, message);
 }

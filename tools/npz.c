@@ -1,6 +1,6 @@
-/* NumPy's .npz: a zip archive of .npy files, read by libzip. */
+/* NumPy's .npz: a zip archive of .npy files, by libzip. */
+#include "tools/npz.h"
 #include "base/alloc.h"
-#include "tools/tensor.h"
 #include <stdio.h>
 #include <string.h>
 #include <zip.h>
@@ -69,8 +69,7 @@ static bool parse_member(zip_t *zip, const char *name, Tensor *out, char *messag
     return ok || fail_at(message, member);
 }
 
-bool npz_parse(const uint8_t *bytes, size_t count, const char *name, Tensor *out,
-               char *message) {
+static zip_t *open_zip(const uint8_t *bytes, size_t count, char *message) {
     zip_error_t error;
     zip_error_init(&error);
     zip_source_t *source = zip_source_buffer_create(bytes, count, 0, &error);
@@ -78,12 +77,17 @@ bool npz_parse(const uint8_t *bytes, size_t count, const char *name, Tensor *out
     if (!zip) {
         fail(message, "is not a .npz file: %s", zip_error_strerror(&error));
         zip_source_free(source);
-        zip_error_fini(&error);
-        return false;
     }
+    zip_error_fini(&error);
+    return zip;
+}
+
+bool npz_parse(const uint8_t *bytes, size_t count, const char *name, Tensor *out,
+               char *message) {
+    zip_t *zip = open_zip(bytes, count, message);
+    if (!zip) return false;
     bool ok = parse_member(zip, name, out, message);
     zip_discard(zip);
-    zip_error_fini(&error);
     return ok;
 }
 
@@ -93,4 +97,134 @@ bool npz_read(const char *path, const char *name, Tensor *out, char *message) {
     bool ok = npz_parse(file.at, file.count, name, out, message);
     bytes_free(&file);
     return ok || fail_at(message, path);
+}
+
+/* ---- all arrays ------------------------------------------------------------------------ */
+
+static bool parse_at(zip_t *zip, zip_uint64_t index, NpzArrays *out, char *message) {
+    const char *name = zip_get_name(zip, index, 0);
+    size_t length = name ? strlen(name) : 0;
+    if (length < 5 || strcmp(name + length - 4, ".npy"))
+        return fail(message,
+                    "is a zip archive but not a .npz: it holds '%.100s'. Of a PyTorch "
+                    "file, save the state_dict by safetensors.torch.save_file",
+                    name ? name : "");
+    char *copy = mem_alloc(length - 3);
+    if (!copy) return fail(message, "memory ended");
+    memcpy(copy, name, length - 4);
+    out->name[out->count] = copy;
+    Tensor *tensor = &out->tensor[out->count++];
+    Bytes bytes = {0};
+    bool ok = read_member(zip, index, &bytes, message);
+    if (ok) {
+        ok = npy_parse(bytes.at, bytes.count, tensor, message);
+        bytes_free(&bytes);
+    }
+    return ok || fail_at(message, copy);
+}
+
+static bool parse_each(zip_t *zip, NpzArrays *out, char *message) {
+    int length = 0;
+    const char *comment = zip_get_archive_comment(zip, &length, 0);
+    zip_int64_t members = zip_get_num_entries(zip, 0);
+    if (members < 1) return fail(message, "holds no arrays");
+    out->ours = comment && length == 5 && !memcmp(comment, "tenon", 5);
+    out->name = mem_alloc(((size_t)members + 1) * sizeof *out->name);
+    out->tensor = mem_alloc(((size_t)members + 1) * sizeof *out->tensor);
+    if (!out->name || !out->tensor) return fail(message, "memory ended");
+    for (zip_int64_t i = 0; i < members; i++)
+        if (!parse_at(zip, (zip_uint64_t)i, out, message)) return false;
+    return true;
+}
+
+bool npz_parse_all(const uint8_t *bytes, size_t count, NpzArrays *out, char *message) {
+    *out = (NpzArrays){0};
+    zip_t *zip = open_zip(bytes, count, message);
+    if (!zip) return false;
+    bool ok = parse_each(zip, out, message);
+    zip_discard(zip);
+    if (!ok) npz_free(out);
+    return ok;
+}
+
+void npz_free(NpzArrays *arrays) {
+    for (uint32_t i = 0; i < arrays->count; i++) {
+        mem_free((void *)arrays->name[i]);
+        tensor_free(&arrays->tensor[i]);
+    }
+    mem_free((void *)arrays->name);
+    mem_free(arrays->tensor);
+    *arrays = (NpzArrays){0};
+}
+
+/* ---- writing --------------------------------------------------------------------------- */
+
+/* What libzip reads when the archive is closed. */
+typedef struct Member {
+    char header[NPY_HEADER];
+    zip_buffer_fragment_t part[2]; /* header, elements */
+} Member;
+
+static bool add_member(zip_t *zip, Member *m, const SafeTensor *t, char *message) {
+    char name[256];
+    if (!*stored_info[t->stored].npy)
+        return fail(message, "'%.100s' is %s, for which .npz files have no type", t->name,
+                    stored_info[t->stored].name);
+    if ((size_t)snprintf(name, sizeof name, "%s.npy", t->name) >= sizeof name)
+        return fail(message, "'%.100s...' is too long a name", t->name);
+    m->part[0].data = (zip_uint8_t *)m->header;
+    m->part[0].length = npy_header(t->stored, t->rank, t->dim, m->header);
+    m->part[1].data = (zip_uint8_t *)t->data;
+    m->part[1].length = t->bytes;
+    zip_source_t *source = zip_source_buffer_fragment(zip, m->part, t->bytes ? 2 : 1, 0);
+    zip_int64_t index = source ? zip_file_add(zip, name, source, ZIP_FL_ENC_UTF_8) : -1;
+    if (index < 0) {
+        zip_source_free(source);
+        return fail(message, "'%.100s' cannot be put into a .npz: %s", t->name,
+                    zip_strerror(zip));
+    }
+    /* numpy's own choice, and no time: equal arrays make equal files */
+    zip_set_file_compression(zip, (zip_uint64_t)index, ZIP_CM_STORE, 0);
+    zip_file_set_dostime(zip, (zip_uint64_t)index, 0, 33, 0);
+    return true;
+}
+
+static bool save(zip_source_t *source, const char *path, char *message) {
+    zip_stat_t facts;
+    bool ok = !zip_source_stat(source, &facts) && !zip_source_open(source);
+    uint8_t *bytes = ok ? mem_alloc((size_t)facts.size) : NULL;
+    ok = bytes && zip_source_read(source, bytes, facts.size) == (zip_int64_t)facts.size;
+    const Piece piece = {bytes, ok ? (size_t)facts.size : 0};
+    ok = ok ? file_replace(path, &piece, 1, message) : fail(message, "memory ended");
+    mem_free(bytes);
+    return ok;
+}
+
+/* The archive is made in memory, since libzip would write beside the file on its own. */
+bool npz_write(const char *path, const SafeTensor *tensor, uint32_t count, bool ours,
+               char *message) {
+    zip_error_t error;
+    zip_error_init(&error);
+    zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, &error);
+    zip_t *zip = source ? zip_open_from_source(source, ZIP_TRUNCATE, &error) : NULL;
+    zip_error_fini(&error);
+    if (!zip) {
+        zip_source_free(source);
+        return fail(message, "memory ended");
+    }
+    zip_source_keep(source);
+    Member *member = mem_alloc((count + 1) * sizeof *member);
+    bool ok = member && (!ours || !zip_set_archive_comment(zip, "tenon", 5));
+    if (!ok) fail(message, "memory ended");
+    for (uint32_t i = 0; i < count && ok; i++)
+        ok = add_member(zip, &member[i], &tensor[i], message);
+    if (!ok || zip_close(zip)) {
+        if (ok) ok = fail(message, "the archive cannot be made: %s", zip_strerror(zip));
+        zip_discard(zip);
+    } else {
+        ok = save(source, path, message);
+    }
+    mem_free(member);
+    zip_source_free(source);
+    return ok;
 }

@@ -6,7 +6,7 @@
 
 const StoredInfo stored_info[STORED_COUNT] = {
 #define STORED(name, bytes, elem, npy, safetensors, idx)                                 \
-    {bytes, ELEM_##elem, npy, safetensors, idx},
+    {#name, bytes, ELEM_##elem, npy, safetensors, idx},
 #include "tools/stored.def"
 #undef STORED
 };
@@ -62,15 +62,19 @@ void tensor_free(Tensor *tensor) {
     *tensor = (Tensor){0};
 }
 
-const char *shape_text(Elem elem, uint32_t rank, const int64_t *dim, char *buffer,
-                       size_t size) {
-    static const char *const names[ELEM_COUNT] = {"bool", "u8", "i32", "f32", "f64"};
-    size_t used = (size_t)snprintf(buffer, size, "%s[", names[elem]);
+const char *stored_text(Stored stored, uint32_t rank, const int64_t *dim, char *buffer,
+                        size_t size) {
+    size_t used = (size_t)snprintf(buffer, size, "%s[", stored_info[stored].name);
     for (uint32_t i = 0; i < rank && used < size; i++)
         used += (size_t)snprintf(buffer + used, size - used, i ? ", %lld" : "%lld",
                                  (long long)dim[i]);
     if (used < size) snprintf(buffer + used, size - used, "]");
     return buffer;
+}
+
+const char *shape_text(Elem elem, uint32_t rank, const int64_t *dim, char *buffer,
+                       size_t size) {
+    return stored_text(stored_of(elem), rank, dim, buffer, size);
 }
 
 static uint64_t load_bits(const uint8_t *in, uint32_t bytes, bool big_endian) {

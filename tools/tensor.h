@@ -20,6 +20,7 @@ typedef enum Stored {
 } Stored;
 
 typedef struct StoredInfo {
+    const char *name;
     uint32_t bytes;
     Elem elem;
     const char *npy, *safetensors;
@@ -44,6 +45,8 @@ bool tensor_convert(Tensor *tensor, Elem elem, char *message);
 /* "f32[3, 4]" */
 const char *shape_text(Elem elem, uint32_t rank, const int64_t *dim, char *buffer,
                        size_t size);
+const char *stored_text(Stored stored, uint32_t rank, const int64_t *dim, char *buffer,
+                        size_t size);
 
 /* idx.c: big-endian arrays of the MNIST family. */
 bool idx_parse(const uint8_t *bytes, size_t count, Tensor *out, char *message);
@@ -53,6 +56,10 @@ bool idx_read(const char *path, Tensor *out, char *message); /* gzip or not */
 bool npy_parse(const uint8_t *bytes, size_t count, Tensor *out, char *message);
 bool npy_read(const char *path, Tensor *out, char *message);
 bool npy_write(const char *path, const Tensor *tensor, char *message);
+/* What stands before the elements of a .npy file; returns its length. */
+#define NPY_HEADER 512
+size_t npy_header(Stored stored, uint32_t rank, const int64_t *dim,
+                  char header[NPY_HEADER]);
 
 /* npz.c: one array of a zip of .npy files, by name without ".npy". */
 bool npz_parse(const uint8_t *bytes, size_t count, const char *name, Tensor *out,

@@ -1,0 +1,29 @@
+/* Files of named tensors, whatever their form. */
+#ifndef TN_TOOLS_ARCHIVE_H
+#define TN_TOOLS_ARCHIVE_H
+
+#include "tools/npz.h"
+
+typedef struct Archive {
+    const char *form; /* "safetensors", "npz" */
+    bool ours;        /* tenon wrote it: our names, our layouts */
+    uint32_t count;
+    const SafeTensor *tensor; /* [count], in the order of the file */
+    const json_t *meta;       /* NULL: none; an object that may hold anything */
+    /* what `tensor` looks into */
+    Bytes file;
+    SafeTensors safe;
+    NpzArrays arrays;
+} Archive;
+
+/* The form follows from the first bytes, not from the name. */
+bool archive_read(const char *path, Archive *out, char *message);
+bool archive_parse(Bytes file, Archive *out,
+                   char *message); /* owns `file` from here on */
+void archive_free(Archive *archive);
+
+/* As safetensors, or as .npz where `path` ends so; atomically.  `ours` marks our layouts. */
+bool archive_write(const char *path, const SafeTensor *tensor, uint32_t count, bool ours,
+                   char *message);
+
+#endif
