@@ -11,6 +11,10 @@
  * STATUS_INPUT when LLVM does not know the name. */
 Status target_find(const char *cpu, Target *target);
 
+/* Whether this processor lacks a feature of the target; its name to `name` (64 bytes, may be
+ * NULL). */
+bool target_lacks(const Target *target, char *name);
+
 typedef struct Jit Jit; /* owns the code of the entries that were compiled into it */
 
 typedef struct JitOptions {

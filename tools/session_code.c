@@ -78,6 +78,11 @@ Status session_compile(Session *s) {
     int threads = s->settings.threads ? s->settings.threads : processor_count();
     Status status = session_plan(s);
     if (status != STATUS_OK) return status;
+    if (target_lacks(&s->target, message))
+        return session_fail(
+            s, STATUS_SYSTEM,
+            "this processor lacks %s, which %s has: it cannot run the code", message,
+            s->target.cpu);
     const JitOptions options = {
         .target = &s->target,
         .cache = s->settings.cache,

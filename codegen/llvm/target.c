@@ -103,3 +103,18 @@ Status target_find(const char *cpu, Target *target) {
     }
     return STATUS_INPUT;
 }
+
+bool target_lacks(const Target *target, char *name) {
+    char *host = LLVMGetHostCPUFeatures();
+    bool lacks = false;
+    for (const char *at = target->features; *at && !lacks;) {
+        size_t length = strcspn(at, ",");
+        char feature[64];
+        snprintf(feature, sizeof feature, "%.*s", (int)length, at);
+        lacks = *feature == '+' && !has_feature(host, feature + 1);
+        if (lacks && name) snprintf(name, sizeof feature, "%s", feature + 1);
+        at += length + (at[length] == ',');
+    }
+    LLVMDisposeMessage(host);
+    return lacks;
+}

@@ -1,0 +1,174 @@
+/* The C API's signatures and train blocks, and programs as text. */
+#include "tools/api/api.h"
+#include <string.h>
+
+/* The list's session goes on from call to call; its messages do not. */
+static void begin(Session *s) {
+    s->diag.messages.count = 0;
+    s->diag.errors = 0;
+}
+
+static bool is_slot(Role role) {
+    return role != ROLE_INPUT && role != ROLE_OUTPUT;
+}
+
+static const tn_signature *signature_of(Session *s, const Func *func) {
+    Arena *arena = &s->arena;
+    const Dims *dims = &func->module->dims;
+    uint32_t params = func->params.count, results = func->outputs.count;
+    tn_signature *out = arena_new(arena, tn_signature);
+    tn_port *input = arena_array(arena, tn_port, params + 1),
+            *slot = arena_array(arena, tn_port, params + results + 1),
+            *output = arena_array(arena, tn_port, results + 1);
+    *out = (tn_signature){.name = func->name, .input = input, .output = output};
+    out->slot = slot;
+    for (uint32_t i = 0; i < params; i++) {
+        const Port *port = &func->params.at[i];
+        tn_port shown = api_port(dims, arena, port);
+        if (is_slot(port->role))
+            slot[out->slots++] = shown;
+        else
+            input[out->inputs++] = shown;
+    }
+    for (uint32_t i = 0; i < results; i++) {
+        const Port *port = &func->outputs.at[i];
+        if (port->role == ROLE_OUTPUT)
+            output[out->outputs++] = api_port(dims, arena, port);
+        else if (port->alias < 0) /* of an init: no parameter has it */
+            slot[out->slots++] = api_port(dims, arena, port);
+    }
+    return out;
+}
+
+static Status signature_body(Session *s) {
+    ApiCall *call = s->context;
+    begin(s);
+    const Func *func = api_func(s, call, call->name);
+    if (!func) return STATUS_INPUT;
+    const tn_signature *signature = signature_of(s, func);
+    vec_push(&s->arena, &call->program->signatures, signature);
+    call->out = signature;
+    return STATUS_OK;
+}
+
+/* What was elaborated half is of no more use. */
+static tn_status ask(tn_program *program, ApiCall *call, SessionBody *body) {
+    tn_status status = api_list(program);
+    if (status != TN_STATUS_OK) return status;
+    status = api_run(program->context, program->list, call, body, true);
+    if (status == TN_STATUS_MEMORY || status == TN_STATUS_BUG) api_unlist(program);
+    return status;
+}
+
+tn_status tn_program_signature(tn_program *program, const char *entry,
+                               const tn_signature **signature) {
+    if (signature) *signature = NULL;
+    if (!program) return TN_STATUS_NULL;
+    api_begin(program->context);
+    if (!entry || !signature)
+        return api_missing(program->context, entry ? "signature" : "entry");
+    for (uint32_t i = 0; i < program->signatures.count; i++)
+        if (!strcmp(program->signatures.at[i]->name, entry)) {
+            *signature = program->signatures.at[i];
+            return TN_STATUS_OK;
+        }
+    ApiCall call = {.program = program, .name = entry};
+    tn_status status = ask(program, &call, signature_body);
+    if (status == TN_STATUS_OK) *signature = call.out;
+    return status;
+}
+
+static Status train_body(Session *s) {
+    ApiCall *call = s->context;
+    begin(s);
+    bool known = !call->name && s->program->trains;
+    for (uint32_t i = 0; i < s->program->trains && call->name; i++)
+        known = known || !strcmp(s->program->train[i].name, call->name);
+    if (!known) call->failed = TN_STATUS_ENTRY;
+    const TrainBlock *block = session_train(s, call->name);
+    if (!block) return STATUS_INPUT;
+    tn_train *out = arena_new(&s->arena, tn_train);
+    const char **report = arena_array(&s->arena, const char *, block->reports + 1);
+    for (uint32_t i = 0; i < block->reports; i++)
+        report[i] = block->report[i].entry->name;
+    *out = (tn_train){.name = block->name,
+                      .data = block->data.kind,
+                      .batch = block->data.batch,
+                      .epochs = block->epochs,
+                      .step = block->step->name,
+                      .reports = block->reports,
+                      .report = report};
+    vec_push(&s->arena, &call->program->blocks, out);
+    call->out = out;
+    return STATUS_OK;
+}
+
+tn_status tn_program_train_block(tn_program *program, const char *name,
+                                 const tn_train **train) {
+    if (train) *train = NULL;
+    if (!program) return TN_STATUS_NULL;
+    api_begin(program->context);
+    if (!train) return api_missing(program->context, "train");
+    const char *wanted = name ? name : program->trains ? program->train[0] : "";
+    for (uint32_t i = 0; i < program->blocks.count; i++)
+        if (!strcmp(program->blocks.at[i]->name, wanted)) {
+            *train = program->blocks.at[i];
+            return TN_STATUS_OK;
+        }
+    ApiCall call = {.program = program, .name = name};
+    tn_status status = ask(program, &call, train_body);
+    if (status == TN_STATUS_OK) *train = call.out;
+    return status;
+}
+
+/* ---- emit -------------------------------------------------------------------------------- */
+
+static Status emit_body(Session *s) {
+    ApiCall *call = s->context;
+    Text text;
+    text_init(&text, &s->arena);
+    text_puts(&text, "");
+    Status status = STATUS_OK;
+    if (strcmp(call->level, "ast")) { /* the only one of the text alone */
+        status = api_load(s, call);
+        if (status == STATUS_OK) status = api_want(s, call, call->name);
+    }
+    if (status == STATUS_OK) status = session_emit(s, call->level, call->after, &text);
+    call->out = text.at;
+    return status;
+}
+
+static tn_status check_level(tn_context *context, const char *level, const char *after) {
+    const char *near;
+    if (!level_known(level))
+        return api_fail(context, TN_STATUS_OPTION, "there is no level '%.100s'", level);
+    if (after && strcmp(level, "graph"))
+        return api_fail(context, TN_STATUS_OPTION, "a pass goes with the level graph");
+    if (after && !pass_known(after, &near))
+        return api_fail(context, TN_STATUS_OPTION, "there is no pass '%.100s'%s%s", after,
+                        near ? "; the nearest is " : "", near ? near : "");
+    return TN_STATUS_OK;
+}
+
+tn_status tn_program_emit(tn_program *program, const char *level, const char *name,
+                          const char *after, const char **text) {
+    if (text) *text = NULL;
+    if (!program) return TN_STATUS_NULL;
+    tn_context *context = program->context;
+    api_begin(context);
+    if (!level || !text) return api_missing(context, level ? "text" : "level");
+    tn_status status = check_level(context, level, after);
+    if (status != TN_STATUS_OK) return status;
+    Session *s = api_session(program);
+    if (!s) return api_fail(context, TN_STATUS_MEMORY, "memory ended");
+    ApiCall call = {.program = program, .name = name, .level = level, .after = after};
+    status = api_run(context, s, &call, emit_body, true);
+    if (status != TN_STATUS_OK) {
+        session_close(s);
+        return status;
+    }
+    session_close(program->emitted);
+    program->emitted = s;
+    *text = call.out;
+    return TN_STATUS_OK;
+}

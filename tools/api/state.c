@@ -1,0 +1,140 @@
+/* The state of the C API's models: first values, slots, files. */
+#include "tools/api/api.h"
+#include "tools/checkpoint.h"
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static const Func *init_of(const tn_model *model) {
+    const Program *program = model->session->program;
+    for (uint32_t i = 0; i < program->trains; i++)
+        for (uint32_t k = 0; k < model->entries; k++)
+            if (model->entry[k].callable.func == program->train[i].init)
+                return program->train[i].init;
+    return NULL;
+}
+
+tn_status tn_model_init(tn_model *model, int64_t seed) {
+    if (!model) return TN_STATUS_NULL;
+    tn_context *context = model->program->context;
+    api_begin(context);
+    if (seed < 0 || seed > INT32_MAX)
+        return api_fail(context, TN_STATUS_RANGE, "a seed is 0 to 2147483647, not %lld",
+                        (long long)seed);
+    const Func *init = init_of(model);
+    if (!init)
+        return api_fail(context, TN_STATUS_ENTRY,
+                        "no train block was compiled: only they know first values");
+    Session *s = model->session;
+    if (session_init(s, init, seed) != STATUS_OK)
+        return api_fail(context, TN_STATUS_BUG, "%s", s->failure);
+    for (uint32_t i = 0; i < s->layout->slots; i++) model->written[i] = true;
+    return TN_STATUS_OK;
+}
+
+size_t tn_model_slots(const tn_model *model) {
+    return model ? model->session->layout->slots : 0;
+}
+
+tn_status tn_model_slot(const tn_model *model, size_t i, tn_port *slot) {
+    if (!model) return TN_STATUS_NULL;
+    api_begin(model->program->context);
+    if (!slot) return api_missing(model->program->context, "slot");
+    if (i >= model->session->layout->slots)
+        return api_fail(model->program->context, TN_STATUS_RANGE,
+                        "slot %zu of %u does not exist", i,
+                        model->session->layout->slots);
+    *slot = model->shown[i];
+    return TN_STATUS_OK;
+}
+
+/* ---- one slot ---------------------------------------------------------------------------- */
+
+static tn_status find_slot(tn_model *model, const char *name, const tn_array *array,
+                           uint32_t *found) {
+    tn_context *context = model->program->context;
+    const Layout *layout = model->session->layout;
+    int64_t n = API_UNKNOWN;
+    for (uint32_t i = 0; i < layout->slots; i++) {
+        if (strcmp(layout->slot[i].name, name)) continue;
+        *found = i;
+        return api_check(context, &model->slot[i], array, &n);
+    }
+    return api_fail(context, TN_STATUS_NAME, "the state has no slot '%.100s'", name);
+}
+
+static char *slot_data(const tn_model *model, uint32_t i, size_t *bytes) {
+    const Slot *slot = &model->session->layout->slot[i];
+    *bytes = (size_t)tensor_elements(slot->type.rank, slot->type.dim) *
+             elem_bytes(slot->type.elem);
+    return (char *)model->session->state + slot->offset;
+}
+
+tn_status tn_model_read(tn_model *model, const char *slot, const tn_array *to) {
+    uint32_t i;
+    size_t bytes;
+    if (!model) return TN_STATUS_NULL;
+    api_begin(model->program->context);
+    if (!slot || !to) return api_missing(model->program->context, slot ? "to" : "slot");
+    tn_status status = find_slot(model, slot, to, &i);
+    if (status != TN_STATUS_OK) return status;
+    const char *from = slot_data(model, i, &bytes);
+    memmove(api_data(to), from, bytes);
+    return TN_STATUS_OK;
+}
+
+tn_status tn_model_write(tn_model *model, const char *slot, const tn_array *from) {
+    uint32_t i;
+    size_t bytes;
+    if (!model) return TN_STATUS_NULL;
+    api_begin(model->program->context);
+    if (!slot || !from)
+        return api_missing(model->program->context, slot ? "from" : "slot");
+    tn_status status = find_slot(model, slot, from, &i);
+    if (status != TN_STATUS_OK) return status;
+    char *to = slot_data(model, i, &bytes);
+    memmove(to, api_data(from), bytes);
+    model->written[i] = true;
+    return TN_STATUS_OK;
+}
+
+/* ---- files ------------------------------------------------------------------------------- */
+
+static Status load_body(Session *s) {
+    const ApiCall *call = s->context;
+    return session_weights(s, call->name);
+}
+
+tn_status tn_model_load_weights(tn_model *model, const char *path) {
+    if (!model) return TN_STATUS_NULL;
+    Session *s = model->session;
+    tn_context *context = model->program->context;
+    api_begin(context);
+    if (!path) return api_missing(context, "path");
+    if (access(path, R_OK))
+        return api_fail(context, TN_STATUS_FILE, "%.400s: %s", path, strerror(errno));
+    ApiCall call = {.model = model, .name = path, .failed = TN_STATUS_WEIGHTS};
+    tn_status status = api_run(context, s, &call, load_body, false);
+    for (uint32_t i = 0; i < s->layout->slots && status == TN_STATUS_OK; i++) {
+        Role role = s->layout->slot[i].role;
+        if (role == ROLE_PARAM || role == ROLE_STATE) model->written[i] = true;
+    }
+    return status;
+}
+
+static Status save_body(Session *s) {
+    const ApiCall *call = s->context;
+    char message[MESSAGE_BYTES];
+    if (checkpoint_write(call->name, s->layout, s->state, NULL, message))
+        return STATUS_OK;
+    return session_fail(s, STATUS_INPUT, "%s", message);
+}
+
+tn_status tn_model_save_weights(tn_model *model, const char *path) {
+    if (!model) return TN_STATUS_NULL;
+    tn_context *context = model->program->context;
+    api_begin(context);
+    if (!path) return api_missing(context, "path");
+    ApiCall call = {.model = model, .name = path, .failed = TN_STATUS_FILE};
+    return api_run(context, model->session, &call, save_body, false);
+}
