@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static atomic_long calls;
 static atomic_long fail_at = -1; /* absolute call number */
@@ -13,10 +14,20 @@ static int must_fail(void) {
     return now == atomic_load(&fail_at);
 }
 
+/* A huge page; tensors that span several miss the TLB less when they lie on such. */
+#define HUGE_PAGE ((size_t)2 << 20)
+
+static void *aligned_block(size_t bytes) {
+    if (bytes < 2 * HUGE_PAGE) return aligned_alloc(64, bytes);
+    void *block = aligned_alloc(HUGE_PAGE, bytes);
+    if (block) madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    return block;
+}
+
 void *mem_alloc(size_t bytes) {
     if (must_fail() || bytes > PTRDIFF_MAX - 64) return NULL;
     size_t rounded = (bytes + 63) / 64 * 64;
-    void *block = aligned_alloc(64, rounded ? rounded : 64);
+    void *block = aligned_block(rounded ? rounded : 64);
     if (block) memset(block, 0, rounded ? rounded : 64);
     return block;
 }

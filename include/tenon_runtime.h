@@ -24,7 +24,7 @@ typedef int tn_entry(void *state, void *work, const void *in, const void *out,
 /* Words for a code: "a pointer is NULL"; for any other number too. */
 const char *tn_error_text(int code);
 
-/* A fork-join pool: static ranges, a bounded spin, then sleep. */
+/* A fork-join pool: ranges whose rest others take over, a bounded spin, then sleep. */
 typedef struct tn_pool tn_pool;
 tn_pool *
 tn_pool_new(int threads); /* counts the caller; NULL when memory or threads end */

@@ -1,9 +1,11 @@
 /*
  * The fork-join pool.  Every worker has a mailbox of its own: one word, on which it spins
  * for a bounded time (tens of microseconds) and then sleeps.  A job wakes as many workers
- * as it has ranges; the caller runs the first range itself and waits for the rest in the
- * same way. One job is out at a time: a run that comes meanwhile, from a task or from
- * another thread, is done by its own caller.
+ * as it has ranges; the caller takes the first range itself and waits for the rest in the
+ * same way.  A range is taken in pieces, and who is through with his own helps the others:
+ * tasks differ in work, and a thread may lose its processor for a while.  One job is out at
+ * a time: a run that comes meanwhile, from a task or from another thread, is done by its own
+ * caller.
  */
 #include "tenon_runtime.h"
 #include <linux/futex.h>
@@ -19,15 +21,20 @@
 #define STACK_BYTES ((size_t)8 << 20) /* kernels keep tiles on the stack */
 #define THREADS_MAX 1024
 #define SPIN_ROUNDS 1000 /* pauses: 15 us on Zen 3, 45 us on Emerald Rapids */
+#define PIECES      8    /* of a range */
 
 /* States of a mailbox.  The caller moves it to RUN or STOP, the worker to the others. */
 enum { AWAKE, ASLEEP, RUN, STOP };
 
+/* Number 0 stands for the caller: a range without a thread. */
 typedef struct Worker {
     _Alignas(CACHE_LINE) _Atomic uint32_t mail;
-    int number; /* 1..; the caller is 0 */
+    int number;
     tn_pool *pool;
     pthread_t thread;
+    /* The range of the job: its next task that nobody has taken. */
+    _Alignas(CACHE_LINE) _Atomic int64_t next;
+    int64_t end;
 } Worker;
 
 struct tn_pool {
@@ -36,12 +43,12 @@ struct tn_pool {
     /* The job: written before the mail that announces it, read after. */
     tn_task *task;
     const void *args;
-    int64_t tasks;
+    int64_t piece; /* tasks taken at a time */
     int ranges;
     /* Workers that have not ended their range; and whether the caller sleeps on it. */
     _Alignas(CACHE_LINE) _Atomic uint32_t pending;
     atomic_bool caller_sleeps;
-    Worker worker[]; /* [threads - 1] */
+    Worker worker[]; /* [threads] */
 };
 
 static void futex_wait(_Atomic uint32_t *word, uint32_t while_equal) {
@@ -61,10 +68,25 @@ static void pause_briefly(void) {
 }
 
 /* The first tasks % ranges ranges are one task longer than the others. */
-static void run_range(const tn_pool *pool, int number) {
-    int64_t each = pool->tasks / pool->ranges, more = pool->tasks % pool->ranges;
-    int64_t begin = number * each + (number < more ? number : more);
-    pool->task(pool->args, begin, begin + each + (number < more));
+static void cut_ranges(tn_pool *pool, int64_t tasks) {
+    pool->ranges = tasks < pool->threads ? (int)tasks : pool->threads;
+    int64_t each = tasks / pool->ranges, more = tasks % pool->ranges, begin = 0;
+    pool->piece = (each + PIECES - 1) / PIECES;
+    for (int i = 0; i < pool->ranges; i++) {
+        Worker *worker = &pool->worker[i];
+        atomic_store(&worker->next, begin);
+        worker->end = begin += each + (i < more);
+    }
+}
+
+/* The range of that number to its end, then what is left of the others. */
+static void run_ranges(tn_pool *pool, int number) {
+    for (int i = 0; i < pool->ranges; i++) {
+        Worker *worker = &pool->worker[(number + i) % pool->ranges];
+        int64_t end = worker->end, piece = pool->piece, at;
+        while ((at = atomic_fetch_add(&worker->next, piece)) < end)
+            pool->task(pool->args, at, at + piece < end ? at + piece : end);
+    }
 }
 
 static uint32_t wait_for_mail(Worker *worker) {
@@ -85,7 +107,7 @@ static void *worker_main(void *argument) {
     tn_pool *pool = worker->pool;
     while (wait_for_mail(worker) == RUN) {
         atomic_store(&worker->mail, AWAKE); /* the next mail comes after `pending` is 0 */
-        run_range(pool, worker->number);
+        run_ranges(pool, worker->number);
         /* Either this sees the sleeping caller, or the caller sees the count. */
         if (atomic_fetch_sub(&pool->pending, 1) == 1 && atomic_load(&pool->caller_sleeps))
             futex_wake(&pool->pending);
@@ -117,18 +139,17 @@ static void pool_run(void *context, tn_task *task, const void *args, int64_t tas
     }
     pool->task = task;
     pool->args = args;
-    pool->tasks = tasks;
-    pool->ranges = tasks < pool->threads ? (int)tasks : pool->threads;
+    cut_ranges(pool, tasks);
     atomic_store(&pool->pending, (uint32_t)pool->ranges - 1);
-    for (int i = 1; i < pool->ranges; i++) post(&pool->worker[i - 1], RUN);
-    run_range(pool, 0);
+    for (int i = 1; i < pool->ranges; i++) post(&pool->worker[i], RUN);
+    run_ranges(pool, 0);
     wait_for_workers(pool);
     atomic_store(&pool->busy, false);
 }
 
 static void stop_workers(tn_pool *pool, int started) {
-    for (int i = 0; i < started; i++) post(&pool->worker[i], STOP);
-    for (int i = 0; i < started; i++) pthread_join(pool->worker[i].thread, NULL);
+    for (int i = 1; i < started; i++) post(&pool->worker[i], STOP);
+    for (int i = 1; i < started; i++) pthread_join(pool->worker[i].thread, NULL);
     free(pool);
 }
 
@@ -140,11 +161,11 @@ static int start_workers(tn_pool *pool) {
     pthread_attr_setstacksize(&attr, STACK_BYTES);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int started = 0;
-    for (; started < pool->threads - 1; started++) {
+    int started = 1;
+    for (; started < pool->threads; started++) {
         Worker *worker = &pool->worker[started];
         atomic_init(&worker->mail, AWAKE);
-        worker->number = started + 1;
+        worker->number = started;
         worker->pool = pool;
         if (pthread_create(&worker->thread, &attr, worker_main, worker)) break;
     }
@@ -156,7 +177,7 @@ static int start_workers(tn_pool *pool) {
 tn_pool *tn_pool_new(int threads) {
     if (threads < 1) threads = 1;
     if (threads > THREADS_MAX) threads = THREADS_MAX;
-    size_t bytes = sizeof(tn_pool) + sizeof(Worker) * ((size_t)threads - 1);
+    size_t bytes = sizeof(tn_pool) + sizeof(Worker) * (size_t)threads;
     tn_pool *pool =
         aligned_alloc(CACHE_LINE, (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
     if (!pool) return NULL;
@@ -165,13 +186,13 @@ tn_pool *tn_pool_new(int threads) {
     atomic_init(&pool->pending, 0);
     atomic_init(&pool->caller_sleeps, false);
     int started = start_workers(pool);
-    if (started == threads - 1) return pool;
+    if (started == threads) return pool;
     stop_workers(pool, started);
     return NULL;
 }
 
 void tn_pool_free(tn_pool *pool) {
-    if (pool) stop_workers(pool, pool->threads - 1);
+    if (pool) stop_workers(pool, pool->threads);
 }
 
 tn_parallel tn_pool_parallel(tn_pool *pool) {
