@@ -140,7 +140,7 @@ static void order_rows(Search *s) {
     for (uint32_t i = 0; i < rows->count; i++)
         if (edge_of(c, rows->at[i]) < 0) others *= c->extent[rows->at[i]];
     const ReduceLoop *run = &t->loop[t->loops - 1];
-    bool fix = run->edge >= 0 || (others >= 16 && share_inside(c) < 0.8);
+    bool fix = run->edge >= 0 || (others >= 16 && share_inside(c) < 0.87);
     for (uint32_t i = 0; i < c->a.edges; i++) walk_edge(s, i, fix);
     for (uint32_t i = 0; i < rows->count; i++) {
         bool fixed = fix && edge_of(c, rows->at[i]) >= 0;
@@ -283,9 +283,9 @@ static void choose_splits(Search *s, int64_t others) {
     double data = 4.0 * (double)t->k_max * (double)(t->rows_max + width * t->panels);
     outputs *= (double)others;
     double best = 0;
-    for (int64_t splits = 1; splits <= 32 && splits <= first; splits++) {
+    for (int64_t splits = 1; splits <= 64 && splits <= first; splits++) {
         if (ceil_div(first, ceil_div(first, splits)) != splits) continue;
-        if (splits > 1 && outputs * (double)splits > 16 << 20) break;
+        if (splits > 1 && outputs * (double)splits > 24 << 20) break;
         double cost = splits > 1 ? 2 * outputs * (double)splits : 0;
         if (data / (double)splits > 0.6 * s->target->l2_bytes)
             cost += 0.25 * chunks * data;
