@@ -287,8 +287,9 @@ static void choose_splits(Search *s, int64_t others) {
         if (ceil_div(first, ceil_div(first, splits)) != splits) continue;
         if (splits > 1 && outputs * (double)splits > 24 << 20) break;
         double cost = splits > 1 ? 2 * outputs * (double)splits : 0;
-        if (data / (double)splits > 0.6 * s->target->l2_bytes)
-            cost += 0.25 * chunks * data;
+        double part = data / (double)splits / s->target->l2_bytes;
+        if (part > 0.6)
+            cost += 0.25 * chunks * data * (part < 1.5 ? (part - 0.6) / 0.9 : 1);
         double tasks = chunks * (double)splits;
         if (tasks < 16) cost += (16 - tasks) * data;
         if (best && cost >= best) continue;
