@@ -193,6 +193,8 @@ bool lower_blocks(Draft *draft, Val node) {
         n->arg[1] >= group->params.count)
         return false;
     b.batch = n->type.dim[0];
+    if (b.batch == 1)
+        return false; /* nothing to go through, and tasks within the image */
     b.image = image_size(graph_type(group, n->arg[b.batched]));
     b.sums = image_size(&n->type);
     for (int64_t i = 2; i <= MAX_BLOCK && dim_is_const(b.batch); i++)

@@ -199,6 +199,13 @@ static const OpCase large_cases[] = {
        "b = [d4, d5, d6, d3], out = [d0, d1, d2, d3]}"
        "%r = reshape %c {dims = [4, 12, 2, 12, 2, 20]} %y = reduce_max %r {axes = [2, "
        "4]}")},
+    {"convolution of one image, pool",
+     F("%x: f32[1, 28, 28, 1], %w: f32[5, 5, 1, 20]", "%y",
+       "%c = contract %x, %w {dims = [1, 24, 24, 20, 5, 5, 1], a = [d0, d1 + d4, d2 + "
+       "d5, d6], "
+       "b = [d4, d5, d6, d3], out = [d0, d1, d2, d3]}"
+       "%r = reshape %c {dims = [1, 12, 2, 12, 2, 20]} %y = reduce_max %r {axes = [2, "
+       "4]}")},
     {"state: replaced in place, read elsewhere",
      F("param %w: f32[40, 30], %x: f32[8, 40]", "param w = %v alias %w, y = %y",
        "%y = contract %x, %w {dims = [8, 30, 40], a = [d0, d2], b = [d2, d1], out = [d0, "
