@@ -65,6 +65,10 @@ static const struct {
     {"run good.tn twice --in nowhere.npy", 1, "", "nowhere.npy: cannot be opened"},
     {"run good.tn twice --in good.tn", 1, "", "is not a .npy file"},
     {"run good.tn twise --in x.npy", 1, "", "twice"},
+    {"run line.tn line --in 2,3 --in 0.5 --in 1", 0, "f32[2]\n2 2.5\n", ""},
+    {"run line.tn line --in 2,3 --in 0.5 --in 1.5", 1, "", "not a whole number"},
+    {"run line.tn line --in 2,3 --in 0.5 --in 1,x", 1, "", "1,x: cannot be opened"},
+    {"run line.tn line --in numbers.idx --in 1 --in 0", 0, "f32[3]\n1 2 3\n", ""},
     {"check bad.tn", 1, "", "bad.tn:1:"},
     {"check --json bad.tn", 1, "\"line\":1", ""},
     {"check good.tn", 0, "no mistakes", ""},
@@ -88,10 +92,14 @@ static const struct {
 
 static void write_programs(void) {
     static const float x[] = {1, 2, 3, 4, 5, 6};
+    static const uint8_t idx[] = {0, 0, 9, 1, 0, 0, 0, 3, 1, 2, 3};
     char message[MESSAGE_BYTES];
     const Tensor tensor = {ELEM_f32, 2, {2, 3}, (void *)x};
     scratch_open();
     scratch_text("good.tn", "fn twice(x: f32[N, 3]) -> f32[N, 3] = x + x\n");
+    scratch_text("line.tn", "fn line(x: f32[K], slope: f32[], from: i32[]) = "
+                            "f32(from) + slope * x\n");
+    scratch_write("numbers.idx", idx, sizeof idx);
     scratch_text("add.graph", "module\n\nfunc @add(%x: f32[4, 3]) -> (out = %1) {\n"
                               "  %1 = add %x, %x : f32[4, 3]\n}\n");
     scratch_text("bad.graph", "module\n\nfunc @add(%x: f32[4, 3]) -> (out = %2) {\n}\n");

@@ -4,8 +4,6 @@
  */
 #include "tools/tensor.h"
 
-#define EXPANDED_LIMIT ((size_t)1 << 34)
-
 static bool type_find(uint8_t code, Stored *stored) {
     for (int i = 0; i < STORED_COUNT; i++) {
         if (!stored_info[i].idx || stored_info[i].idx != code) continue;

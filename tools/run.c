@@ -1,4 +1,4 @@
-/* tenon run: an entry on arrays from .npy files. */
+/* tenon run: an entry on arrays from files or the command line. */
 #include "base/alloc.h"
 #include "tools/session.h"
 #include <limits.h>
@@ -44,7 +44,7 @@ static Status read_input(Run *run, uint32_t i) {
     Session *s = run->session;
     Tensor *t = &run->in[i];
     const Type *type = &run->in_port[i]->type;
-    if (!npy_read(s->options->in.at[i], t, message))
+    if (!input_read(s->options->in.at[i], t, message))
         return session_fail(s, STATUS_INPUT, "%s", message);
     if (t->rank != type->rank) return wrong_shape(run, i);
     if (t->elem == ELEM_u8 && elem_is_float(type->elem)) return wrong_shape(run, i);
