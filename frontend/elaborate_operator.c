@@ -225,11 +225,20 @@ static const char *op_spelling(Elab *e, Op op) {
     return arena_print(e->arena, "`%s`", op_info[op].name);
 }
 
+/* Of numbers; whole ones stay whole, and rounding makes whole ones. */
+static Value scalar_of_numbers(Op op, const Value *v, uint32_t args) {
+    double second = args > 1 ? value_number(&v[1]) : 0;
+    double r = scalar_value(op, ELEM_f64, value_number(&v[0]), second);
+    bool whole = v[0].kind == VALUE_int && (args == 1 || v[1].kind == VALUE_int);
+    bool keeps = op == OP_min || op == OP_max || op == OP_abs || op == OP_sign;
+    bool rounds = op == OP_floor || op == OP_round;
+    bool fits = fabs(r) <= (double)DIM_LIMIT;
+    return fits && (rounds || (keeps && whole)) ? value_int((int64_t)r) : value_real(r);
+}
+
 Value elab_scalar(Elab *e, Op op, const Value *arg, uint32_t args, Span span) {
     Value v[2] = {arg[0], args > 1 ? arg[1] : value_none};
-    if (all_static(v, args))
-        return value_real(scalar_value(op, ELEM_f64, value_number(&v[0]),
-                                       args > 1 ? value_number(&v[1]) : 0));
+    if (all_static(v, args)) return scalar_of_numbers(op, v, args);
     if (!elab_align(e, v, args, op_spelling(e, op), span) || !widen(e, op, v, args, span))
         return value_unknown;
     Val val[2];
@@ -290,6 +299,8 @@ Value elab_binary(Elab *e, BinaryOp op, Value a, Value b, Span span) {
         return binary_dims(e, op, &a, &b, span);
     if (numbers && op != BINARY_matmul)
         return binary_reals(op, value_number(&a), value_number(&b));
+    bool any_none = a.kind == VALUE_none || b.kind == VALUE_none;
+    if (equality && any_none) return value_bool((a.kind == b.kind) == (op == BINARY_eq));
     if (a.kind == VALUE_tensor || b.kind == VALUE_tensor)
         return binary_tensors(e, op, a, b, span);
     if (equality && !(value_is_static_number(&a) && b.kind == VALUE_dim) &&
