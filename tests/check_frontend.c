@@ -331,20 +331,37 @@ START_TEST(training_lowers_the_loss) {
 END_TEST
 
 static const char *const examples[] = {
-    "examples/mlp",           "examples/lenet",          "examples/smallcnn",
-    "examples/resnet20",      "examples/resnet18",       "examples/bench",
-    "tests/programs/svm",     "tests/programs/low_rank", "tests/programs/blocks",
-    "tests/programs/attacks", "tests/programs/uses",     "examples/resnet56",
-    "examples/squeezenet",
+    "examples/mlp",          "examples/lenet",
+    "examples/smallcnn",     "examples/resnet20",
+    "examples/resnet18",     "examples/bench",
+    "tests/programs/svm",    "tests/programs/low_rank",
+    "tests/programs/blocks", "tests/programs/attacks",
+    "tests/programs/uses",   "examples/resnet56",
+    "examples/squeezenet",   "tests/programs/adversarial",
 };
 
 static const struct {
     const char *path, *block;
 } programs[] = {
-    {"tests/programs/svm", "plain"},       {"tests/programs/low_rank", "plain"},
-    {"tests/programs/blocks", "plain"},    {"tests/programs/attacks", "trades"},
-    {"tests/programs/attacks", "mart"},    {"tests/programs/attacks", "awp"},
-    {"tests/programs/attacks", "penalty"}, {"tests/programs/attacks", "ball"},
+    {"tests/programs/svm", "plain"},
+    {"tests/programs/low_rank", "plain"},
+    {"tests/programs/blocks", "plain"},
+    {"tests/programs/attacks", "trades"},
+    {"tests/programs/attacks", "mart"},
+    {"tests/programs/attacks", "awp"},
+    {"tests/programs/attacks", "penalty"},
+    {"tests/programs/attacks", "ball"},
+    {"tests/programs/adversarial", "madry"},
+    {"tests/programs/adversarial", "fgsm"},
+    {"tests/programs/adversarial", "fast"},
+    {"tests/programs/adversarial", "free"},
+    {"tests/programs/adversarial", "trades"},
+    {"tests/programs/adversarial", "mart"},
+    {"tests/programs/adversarial", "score"},
+    {"tests/programs/adversarial", "score_trades"},
+    {"tests/programs/adversarial", "awp"},
+    {"tests/programs/adversarial", "trades_awp"},
+    {"tests/programs/adversarial", "penalty"},
 };
 
 START_TEST(examples_elaborate_and_verify) {

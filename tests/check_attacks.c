@@ -1,0 +1,288 @@
+/*
+ * Attacks and the losses around them, in double precision: published values of every loss and
+ * its gradients, and iterates against PyTorch's (tests/attacks/reference.npz, written by
+ * reference.py there).
+ */
+#include "frontend/program.h"
+#include "ir/eval.h"
+#include "passes/pass.h"
+#include "tools/tensor.h"
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+
+static Guard guard;
+static Arena arena;
+static Diag diag;
+
+static void setup(void) {
+    ck_assert_msg(!guard_enter(guard), "%s", guard.message);
+    arena_init(&arena, &guard);
+    diag_init(&diag, &arena);
+}
+static void teardown(void) {
+    arena_free(&arena);
+}
+
+static const char *messages(void) {
+    Text text;
+    text_init(&text, &arena);
+    diag_render(&diag, &text);
+    return text.length ? text.at : "";
+}
+
+/* The function @f of the text, gradients expanded. */
+static const Func *load(const char *text) {
+    Program *program =
+        program_load_text(&arena, &diag, "test.tn", text, strlen(text), NULL);
+    ck_assert_msg(program != NULL, "%s", messages());
+    const Entry *entry = program_entry(program, "f");
+    ck_assert_msg(entry != NULL, "%s", messages());
+    Arena scratch;
+    arena_init(&scratch, &guard);
+    PassContext cx = {.scratch = &scratch};
+    ck_assert(pipeline_run(&cx, program->module, "dce"));
+    arena_free(&scratch);
+    return entry->func;
+}
+
+static Array *run(const Func *func, Array (*input)(const Port *port)) {
+    Array *args = arena_array(&arena, Array, func->params.count);
+    for (uint32_t i = 0; i < func->params.count; i++)
+        args[i] = input(&func->params.at[i]);
+    Array *results = arena_array(&arena, Array, func->results.count);
+    eval_func(func, args, NULL, &arena, results);
+    return results;
+}
+
+/* ---- values -------------------------------------------------------------------------------- */
+
+static double pixel_impulse(int64_t i) {
+    return i == 0;
+}
+static double pixel_mod7(int64_t i) {
+    return (double)((3 * (i / 8) + 5 * (i % 8)) % 7);
+}
+static double count_up(int64_t i) {
+    return (double)(i + 1);
+}
+
+/* TABLE: the inputs that the expressions read, by name. */
+static const struct {
+    const char *name;
+    double value[4];
+    double (*at)(int64_t i); /* instead of value */
+} inputs[] = {
+    {"z", {2.0, 1.0, 0.1, -1.0}, NULL},
+    {"v", {1.0, 1.5, 0.2, -0.5}, NULL},
+    {"y", {0}, NULL},
+    {"a", {1, 2, -1, 0.5}, NULL},
+    {"w", {0.5, 0.5, 0.5, 0.5}, NULL},
+    {"b", {0.1, -0.2}, NULL},
+    {"impulse", {0}, pixel_impulse},
+    {"image", {0}, pixel_mod7},
+    {"filter", {0}, count_up},
+};
+
+static Array named_input(const Port *port) {
+    Array array = array_new(&arena, port->type.elem, port->type.rank, port->type.dim);
+    size_t k = 0;
+    while (k < sizeof inputs / sizeof *inputs && strcmp(inputs[k].name, port->name)) k++;
+    ck_assert_msg(k < sizeof inputs / sizeof *inputs, "no input %s", port->name);
+    for (int64_t i = 0; i < array_count(&array); i++)
+        array.at[i] = inputs[k].at ? inputs[k].at(i) : inputs[k].value[i];
+    return array;
+}
+
+#define MART(guard) "mart_lose(5, guard = " guard ")(probe(z), z, v, y)"
+
+/* TABLE: expression and its values, to the digits given.  z are clean logits, v those of the
+ * attacked input, y the class 0; a, w, b a representation and a projection. */
+static const struct {
+    const char *expression;
+    double tolerance;
+    int count;
+    double value[9];
+} values[] = {
+    {"softmax(z)", 5e-7, 4, {.638066, .234731, .095435, .031767}},
+    {"softmax(v)", 5e-7, 4, {.301098, .496426, .135292, .067184}},
+    {"cross_entropy(z, y)", 5e-7, 1, {.449313}},
+    {"cross_entropy(v, y)", 5e-7, 1, {1.200320}},
+    {"kl(softmax(z), v)", 5e-7, 1, {.246281}},
+    {"slope(fn(v) = kl(softmax(z), v), v)",
+     5e-7,
+     4,
+     {-.336969, .261695, .039857, .035417}},
+    {"slope(fn(z) = kl(softmax(z), v), z)",
+     5e-7,
+     4,
+     {.322049, -.233622, -.056810, -.031617}},
+    {"trades_lose(6)(probe(z), z, v, y)", 5e-7, 1, {1.926997}},
+    {"boosted_cross_entropy(v, y, guard = 0)", 5e-7, 1, {1.886345}},
+    {"boosted_cross_entropy(v, y)", 5e-7, 1, {1.886147}},
+    {MART("0"), 5e-7, 1, {2.332032}},
+    {MART("1e-4"), 5e-7, 1, {2.331833}},
+    {"slope(fn(v) = " MART("0") ", v)", 5e-7, 4, {-1.605528, 1.466433, .074049, .065046}},
+    {"slope(fn(z) = " MART("0") ", z)", 5e-7, 4, {.298425, -.238346, -.027822, -.032257}},
+    {"squares(z, y)", 5e-7, 1, {.196212}},
+    {"squares(v, y)", 5e-7, 1, {.757721}},
+    {"lse(softmax(v), softmax(z))", 5e-7, 1, {.184875}},
+    {"score_trades_lose(6, 0)(probe(z), z, v, y)", 5e-7, 1, {1.305461}},
+    {"slope(fn(v) = squares(v, y), v)", 5e-7, 4, {-.456296, .434480, .020692, .001124}},
+    {"dlr(z, y)", 5e-7, 1, {-.526316}},
+    {"dlr(v, y)", 5e-7, 1, {.384615}},
+    {"dlr_targeted(1)(z, y)", 5e-7, 1, {-.408163}},
+    {"dlr_targeted(2)(z, y)", 5e-7, 1, {-.775510}},
+    {"dlr_targeted(3)(z, y)", 5e-7, 1, {-1.224490}},
+    {"margin(v, y)", 1e-12, 1, {.5}},
+    {"logit_difference(2)(v, y)", 1e-12, 1, {-.8}},
+    {"score_floor(0.4, 10) + 0 * z[0][0]", 5e-7, 1, {.177778}},
+    {"score_floor(0.3, 10) + 0 * z[0][0]", 1e-12, 1, {.1}},
+    {"(a + b) @ w - (a + b)", 1e-12, 4, {.35, -.35, .6, -.6}},
+    {"gap(a, w, b)", 1e-12, 1, {.4825}},
+    {"grad(gap, wrt = a)(a, w, b)", 1e-12, 4, {-.35, .35, -.6, .6}},
+    {"grad(gap, wrt = w)(a, w, b)", 1e-12, 4, {-.155, .155, .81, -.81}},
+    {"grad(gap, wrt = b)(a, w, b)", 1e-12, 2, {-.95, .95}},
+    {"lengths(a)", 5e-7, 1, {.677051}},
+    {"grad(lengths)(a)", 5e-7, 4, {.223607, .447214, -.447214, .223607}},
+    {"16 * reshape(low_pass(impulse, 1.5), [16])[0]", 1e-12, 1, {9}},
+    {"16 * slice(reshape(low_pass(impulse, 1.5), [16]), 0, 0, 8)",
+     1e-12,
+     8,
+     {9, 3, -3, 3, 3, 1, -1, 1}},
+    {"16 * slice(reshape(low_pass(impulse, 1.5), [16]), 0, 8, 8)",
+     1e-12,
+     8,
+     {-3, -1, 1, -1, 3, 1, -1, 1}},
+    {"slice(reshape(low_pass(image, 2), [64]), 0, 0, 8)",
+     5e-7,
+     8,
+     {2.081266, 2.498890, 3.091069, 3.510914, 3.512484, 3.094860, 2.502681, 2.082836}},
+    {"sum(low_pass(image, 2))", 1e-9, 1, {189}},
+    {"sum(high_pass(image, 2))", 1e-9, 1, {0}},
+    {"smooth_filter(filter, 1)", 1e-12, 9, {21, 27, 33, 39, 45, 51, 57, 63, 69}},
+    {"smooth_filter(filter, 0.1)", 1e-12, 9, {3, 4.5, 6, 7.5, 9, 10.5, 12, 13.5, 15}},
+};
+
+START_TEST(losses_have_their_values) {
+    const char *text = arena_print(
+        &arena,
+        "fn gap(a: f32[N, D], w, b) = mean(sum(((a + b) @ w - (a + b)) ^ 2, over = D))\n"
+        "fn lengths(a: f32[N, D]) = mean(abs(1 - norm2(a, keep = N)))\n"
+        "fn probe(z) = fn(x) = { logits: x }\n"
+        "fn f(z: f32[1, 4], v: f32[1, 4], y: i32[1], a: f32[2, 2], w: f32[2, 2],\n"
+        "     b: f32[2], impulse: f32[1, 4, 4, 1], image: f32[1, 8, 8, 1],\n"
+        "     filter: f32[3, 3, 1, 1]) = %s\n",
+        values[_i].expression);
+    const Array *out = run(load(text), named_input);
+    ck_assert_int_eq(array_count(out), values[_i].count);
+    for (int i = 0; i < values[_i].count; i++)
+        ck_assert_msg(fabs(out->at[i] - values[_i].value[i]) <= values[_i].tolerance,
+                      "%s: [%d] is %.9f, not %.9f", values[_i].expression, i, out->at[i],
+                      values[_i].value[i]);
+}
+END_TEST
+
+/* ---- iterates ------------------------------------------------------------------------------ */
+
+#define REFERENCE SOURCE_DIR "/tests/attacks/reference.npz"
+
+/* TABLE: the name in the reference, the method (%d: iterations), iterations; 0: run once. */
+static const struct {
+    const char *name, *method;
+    int iters;
+} methods[] = {
+    {"fgsm", "fgsm(eps = 0.1)", 0},
+    {"pgd", "pgd(eps = 0.3, step = 0.05, iters = %d, start = fn(s) = 0.3 * noise)", 8},
+    {"pgd_margin",
+     "pgd(eps = 0.3, step = 0.05, iters = %d, start = fn(s) = 0.3 * noise, raise = "
+     "margin)",
+     8},
+    {"bim", "bim(eps = 8 / 255)", 0},
+    {"random_fgsm",
+     "pgd(eps = 0.1, step = 0.125, iters = 1, start = fn(s) = 0.1 * noise)", 0},
+    {"least_likely", "least_likely(eps = 8 / 255)", 0},
+    {"targeted",
+     "targeted(pgd(eps = 0.1, step = 0.02, iters = %d, start = zero), (y + 1) %% 5)", 6},
+    {"pgd_l2", "pgd_l2(eps = 1, step = 0.3, iters = %d, start = fn(s) = 0.1 * noise)", 8},
+    {"pgd_l1", "pgd_l1(eps = 2, step = 0.7, iters = %d, start = fn(s) = 0.1 * noise)", 8},
+    {"mi_fgsm", "mi_fgsm(eps = 0.1, step = 0.02, iters = %d)", 5},
+    {"ascend", "ascend(step = 0.1, iters = %d)", 12},
+    {"early", "pgd(eps = 0.3, step = 0.02, iters = %d, start = zero, early = true)", 8},
+    {"cw", "cw(iters = 40, rate = 0.05)", 0},
+    {"deepfool", "deepfool(iters = 10)", 0},
+};
+
+static Tensor reference(const char *name) {
+    Tensor tensor;
+    char message[512];
+    ck_assert_msg(npz_read(REFERENCE, name, &tensor, message), "%s", message);
+    return tensor;
+}
+
+static Array stored_input(const Port *port) {
+    Tensor tensor = reference(port->name);
+    Array array = array_new(&arena, port->type.elem, port->type.rank, port->type.dim);
+    ck_assert_int_eq(tensor_count(&tensor), array_count(&array));
+    for (int64_t i = 0; i < array_count(&array); i++)
+        array.at[i] = tensor.elem == ELEM_i32 ? ((const int32_t *)tensor.data)[i]
+                                              : (double)((const float *)tensor.data)[i];
+    tensor_free(&tensor);
+    return array;
+}
+
+static const Array *attacked(const char *method) {
+    return run(load(arena_print(
+                   &arena,
+                   "fn classify(w1, b1, w2, b2) = fn(z, y = none) =\n"
+                   "    flatten(tanh(conv2d(z, w1) + b1)) @ w2 + b2\n"
+                   "fn f(x: f32[6, 6, 6, 1], y: i32[6], noise: f32[6, 6, 6, 1],\n"
+                   "     w1: f32[3, 3, 1, 4], b1: f32[4], w2: f32[64, 5], b2: f32[5]) =\n"
+                   "    attack(%s, classify(w1, b1, w2, b2), x, y)\n",
+                   method)),
+               stored_input);
+}
+
+static void compare(int row, int iteration, const Array *out) {
+    Tensor all = reference(methods[row].name),
+           valid = reference(arena_print(&arena, "%s_valid", methods[row].name));
+    int64_t images = out->dim[0], pixels = array_count(out) / images;
+    const float *at = (const float *)all.data + iteration * images * pixels;
+    for (int64_t i = 0; i < images * pixels; i++) {
+        if (((const int32_t *)valid.data)[i / pixels] <= iteration) continue;
+        ck_assert_msg(fabs(out->at[i] - (double)at[i]) <= 1e-5,
+                      "%s, iteration %d: image %d, pixel %d is %.8f, not %.8f",
+                      methods[row].name, iteration + 1, (int)(i / pixels),
+                      (int)(i % pixels), out->at[i], (double)at[i]);
+    }
+    tensor_free(&all);
+    tensor_free(&valid);
+}
+
+START_TEST(iterates_are_those_of_pytorch) {
+    const int iters = methods[_i].iters;
+    for (int k = 1; k <= iters; k++) {
+        char method[256];
+        snprintf(method, sizeof method, methods[_i].method, k);
+        compare(_i, k - 1, attacked(method));
+    }
+    if (iters) return;
+    Tensor all = reference(methods[_i].name);
+    compare(_i, (int)all.dim[0] - 1, attacked(methods[_i].method));
+    tensor_free(&all);
+}
+END_TEST
+
+Suite *suite_attacks(void);
+Suite *suite_attacks(void) {
+    Suite *suite = suite_create("attacks");
+    TCase *tcase = tcase_create("values");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_loop_test(tcase, losses_have_their_values, 0,
+                        sizeof values / sizeof *values);
+    tcase_add_loop_test(tcase, iterates_are_those_of_pytorch, 0,
+                        sizeof methods / sizeof *methods);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
