@@ -169,16 +169,22 @@ Value builtin_stack(Elab *e, const Value *arg, Span span) {
 
 /* ---- require ---------------------------------------------------------------------------- */
 
+/* Whether the text at `span` is the user's own. */
+static bool is_own(const Elab *e, Span span) {
+    Span place = elab_span(e, span);
+    return place.source == span.source && place.begin == span.begin;
+}
+
 /* The call that led here is wrong where the condition is known not to hold; one on tensors
  * is not known. */
 Value builtin_require(Elab *e, const Value *arg, Span span) {
-    bool holds;
-    if (arg[0].kind == VALUE_tensor) return value_none;
+    bool holds = true;
+    if (arg[0].kind == VALUE_tensor || arg[0].kind == VALUE_unknown) return value_none;
     if (!elab_truth(e, &arg[0], span, &holds)) return value_unknown;
     if (holds) return value_none;
     const CallSite *call = e->calls; /* of the function that requires */
-    const char *in =
-        call && call->name ? arena_print(e->arena, "in `%s`: ", call->name) : "";
+    bool names = call && call->name && is_own(e, call->span);
+    const char *in = names ? arena_print(e->arena, "in `%s`: ", call->name) : "";
     const char *message = arg[1].kind == VALUE_string ? arg[1].text : "this cannot be";
     const char *found = arg[2].kind == VALUE_missing ? NULL : elab_words(e, &arg[2]);
     elab_error(e, call ? call->span : span, "%s%s%s%s", in, message,

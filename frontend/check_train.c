@@ -14,7 +14,7 @@ static const struct {
 };
 #define FIELDS (sizeof fields / sizeof *fields)
 
-static const char *const data_args[] = {"batch",    "validate", "augment",
+static const char *const data_args[] = {"batch",    "validate", "augment", "replay",
                                         "examples", "classes",  "shape"};
 #define DATA_ARGS (sizeof data_args / sizeof *data_args)
 

@@ -402,7 +402,7 @@ Value elab_block(Elab *e, Env env, const Ast *block) {
         }
         /* A statement that only checks, and failed: what follows would fail as well. */
         bool is_check = ast->kind == AST_call && i + 1 < block->list.count;
-        if (is_check && last.kind == VALUE_unknown && !e->checking) return last;
+        if (is_check && last.kind == VALUE_unknown) return last;
     }
     return last;
 }

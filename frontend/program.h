@@ -24,6 +24,7 @@ typedef struct DataSpec {
     uint32_t paths;
     const char *const *path; /* string arguments, in order */
     int64_t batch, validate;
+    int64_t replay;            /* steps taken on each batch; 0: one */
     int64_t examples, classes; /* of "synthetic", random numbers for timing: */
     uint32_t rank;             /* x is f32 of shape `dim`, y i32 below `classes`; */
     int64_t dim[MAX_RANK];     /* the frontend describes it and asks no lookup */

@@ -32,6 +32,7 @@ static bool data_argument(Training *t, const AstArg *arg, const Value *v) {
     int64_t *number = NULL;
     if (!strcmp(arg->name, "batch")) number = &data->batch;
     if (!strcmp(arg->name, "validate")) number = &data->validate;
+    if (!strcmp(arg->name, "replay")) number = &data->replay;
     if (!strcmp(arg->name, "examples")) number = &data->examples;
     if (!strcmp(arg->name, "classes")) number = &data->classes;
     if (number && v->kind == VALUE_int && v->integer >= 0) {
@@ -193,7 +194,9 @@ static const Closure *field_function(Training *t, const char *name, Span *span) 
 /* step, epoch, steps_per_epoch, epochs: what rates are made of. */
 static void bind_schedule(Training *t) {
     const TrainBlock *block = t->block;
-    int64_t steps = (block->info.train_count - block->data.validate) / block->data.batch;
+    const DataSpec *data = &block->data;
+    int64_t steps = (block->info.train_count - data->validate) / data->batch *
+                    (data->replay ? data->replay : 1);
     Env env = {0};
     Value step = run_step(&t->e);
     env = env_bind(&t->e, env, "step", step);

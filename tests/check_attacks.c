@@ -273,6 +273,57 @@ START_TEST(iterates_are_those_of_pytorch) {
 }
 END_TEST
 
+/* ---- double backward ----------------------------------------------------------------------- */
+
+static int nudged; /* which entry of w1 is moved, and by how much */
+static double by;
+
+static Array nudged_input(const Port *port) {
+    Array array = stored_input(port);
+    if (!strcmp(port->name, "w1")) array.at[nudged] += by;
+    return array;
+}
+
+/* The penalty on the gradient by x, its own gradient by the filters. */
+START_TEST(penalty_agrees_with_differences) {
+    const Func *func =
+        load("fn model(w1, b1, w2, b2) = fn(x) =\n"
+             "    { logits: flatten(tanh(conv2d(x, w1) + b1)) @ w2 + b2 }\n"
+             "fn f(x: f32[6, 6, 6, 1], y: i32[6], w1: f32[3, 3, 1, 4], b1: f32[4],\n"
+             "     w2: f32[64, 5], b2: f32[5]) {\n"
+             "    let at = fn(w1) = gradient_penalty(model(w1, b1, w2, b2), 0.5)(x, y)\n"
+             "    value = at(w1)\n"
+             "    slope = grad(at)(w1)\n"
+             "}\n");
+    const double h = 1e-5;
+    for (nudged = 0; nudged < 36; nudged += 5) {
+        by = 0;
+        const double slope = run(func, nudged_input)[1].at[nudged];
+        by = h;
+        const double up = run(func, nudged_input)[0].at[0];
+        by = -h;
+        const double down = run(func, nudged_input)[0].at[0];
+        ck_assert_msg(fabs((up - down) / (2 * h) - slope) < 1e-7 * (1 + fabs(slope)),
+                      "entry %d: %.9g by differences, %.9g", nudged,
+                      (up - down) / (2 * h), slope);
+    }
+}
+END_TEST
+
+/* ---- a loss that cannot be raised ------------------------------------------------------------ */
+
+START_TEST(blind_losses_are_warned_of) {
+    load("fn blind(z, y: i32[N]) = sum(stop(z)) + sum(f32(y))\n"
+         "fn f(x: f32[6, 6, 6, 1], y: i32[6]) = attack(fgsm(eps = 0.1), blind, x, y)\n");
+    ck_assert_uint_eq(diag.errors, 0);
+    ck_assert_uint_eq(diag.messages.count, 1);
+    ck_assert_int_eq(diag.messages.at[0].severity, SEVERITY_WARNING);
+    ck_assert_ptr_nonnull(strstr(diag.messages.at[0].text,
+                                 "`blind` does not depend on the attacked input"));
+    ck_assert_uint_eq(diag_location(&diag, diag.messages.at[0].span).line, 2);
+}
+END_TEST
+
 Suite *suite_attacks(void);
 Suite *suite_attacks(void) {
     Suite *suite = suite_create("attacks");
@@ -283,6 +334,8 @@ Suite *suite_attacks(void) {
                         sizeof values / sizeof *values);
     tcase_add_loop_test(tcase, iterates_are_those_of_pytorch, 0,
                         sizeof methods / sizeof *methods);
+    tcase_add_test(tcase, penalty_agrees_with_differences);
+    tcase_add_test(tcase, blind_losses_are_warned_of);
     suite_add_tcase(suite, tcase);
     return suite;
 }

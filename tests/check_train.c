@@ -158,6 +158,23 @@ START_TEST(truths_choose_the_best_epoch) {
 }
 END_TEST
 
+/* Three steps on each batch: thrice the steps. */
+START_TEST(batches_are_replayed) {
+    const char *data =
+        "data=idx(\"x\",\"y\",\"xt\",\"yt\",batch=16,validate=32,replay=3)";
+    assert_code(command_run("train tiny.tn --out run --set epochs=2 --set %s", data), 0);
+    int lines;
+    FILE *file = fopen(scratch_path("run/metrics.jsonl"), "r");
+    ck_assert_ptr_nonnull(file);
+    json_t *row = json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL);
+    fclose(file);
+    ck_assert_int_eq(json_integer_value(json_object_get(row, "step")), 24);
+    json_decref(row);
+    ck_assert_double_ge(metric("run/metrics.jsonl", "test", "accuracy", &lines), 0.5);
+    ck_assert_int_eq(lines, 2);
+}
+END_TEST
+
 START_TEST(a_new_run_moves_the_old_one) {
     assert_code(command_run("train tiny.tn --out run --set epochs=1"), 0);
     assert_code(command_run("train tiny.tn --out other --set epochs=1"), 0);
@@ -361,6 +378,7 @@ Suite *suite_train(void) {
     tcase_set_timeout(t, 120);
     tcase_add_test(t, training_learns_and_keeps);
     tcase_add_test(t, truths_choose_the_best_epoch);
+    tcase_add_test(t, batches_are_replayed);
     tcase_add_test(t, a_new_run_moves_the_old_one);
     tcase_add_test(t, resume_reaches_the_same_bits);
     tcase_add_loop_test(t, a_stopped_run_resumes_to_the_same_bits, 0, 3);

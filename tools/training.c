@@ -97,7 +97,8 @@ static Status count_steps(Training *t) {
             "%lld examples",
             (long long)t->batch, (long long)spec->validate,
             (long long)t->data->info.train_count);
-    t->steps = t->train_count / t->batch;
+    t->replay = spec->replay ? spec->replay : 1;
+    t->steps = t->train_count / t->batch * t->replay;
     return STATUS_OK;
 }
 
@@ -145,7 +146,7 @@ static void gather(Training *t, const Tensor *part, const int64_t *order, int64_
 Status training_step(Training *t, float *loss) {
     if (t->at == 0) tn_order((uint64_t)t->seed, t->epoch, t->train_count, t->order);
     double start = seconds_now();
-    gather(t, t->data->train, t->order + t->at * t->batch, t->batch);
+    gather(t, t->data->train, t->order + t->at / t->replay * t->batch, t->batch);
     void *out[] = {loss};
     Status status =
         session_call(t->session, &t->step, (const void *const *)t->row, out, t->batch);

@@ -20,6 +20,7 @@ typedef struct Training {
     Callable step, report[MAX_REPORTS];
     uint32_t reports;
     int64_t seed, batch, train_count, steps; /* steps an epoch */
+    int64_t replay;                          /* steps in a row on each batch */
     int64_t epoch, at; /* epochs that are complete, steps of the one under way */
     int64_t from;      /* step at which this process began the epoch */
     double loss_sum;   /* over the `at` steps */
