@@ -187,7 +187,8 @@ static Wants op_wants(Op op) {
 #define WANTS_B WANTS_BOOL
     switch ((int)op) {
 #define SCALAR(name, args, class, value, da, db)                                         \
-    case OP_##name: return WANTS_##class;
+    case OP_##name:                                                                      \
+        return WANTS_##class;
 #include "ir/scalar.def"
 #undef SCALAR
     default: return WANTS_ANY;
