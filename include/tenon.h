@@ -21,8 +21,7 @@
  * Errors are values: every function that can fail returns a tn_status; the library neither
  * prints nor exits.  A failed call leaves its arguments as they were, except where its
  * description says otherwise.  Memory that ends is TN_STATUS_MEMORY, with one exception: LLVM
- * ends the process when its own memory ends, inside of tn_model_compile, tn_program_emit and
- * tn_program_compile.
+ * ends the process when its own memory ends, inside of tn_model_compile and tn_program_emit.
  *
  * Ownership: what a function ending in _free takes is the caller's; every other pointer that
  * the library gives belongs to the object it came from.  Strings are UTF-8 and end in NUL.
@@ -97,14 +96,13 @@ typedef struct tn_device {
  * one may be given as a pointer to the other.  The library only looks at it during the call.
  */
 typedef struct tn_array {
-    void
-        *data; /* of the caller; data + byte_offset is a multiple of the element's size */
+    void *data; /* the caller's; with byte_offset a multiple of the element's size */
     tn_device device;
     int32_t ndim; /* 0 (a scalar) to TN_MAX_RANK */
     tn_dtype dtype;
     int64_t *shape;   /* [ndim]; may be NULL where ndim is 0 */
-    int64_t *strides; /* [ndim], in elements; NULL: dense and row-major, which is also all
-                         that is taken.  The stride of a dimension of extent 1 is free */
+    int64_t *strides; /* [ndim], in elements; NULL: dense and row-major, which is all that
+                         is taken; the stride of a dimension of extent 1 is free */
     uint64_t byte_offset;
 } tn_array;
 
