@@ -187,7 +187,7 @@ START_TEST(bash_completes) {
     scratch_text("some.npy", "");
     complete("tenon check so");
     ck_assert_str_eq(output, " some.tn \n");
-    complete("tenon run some.tn f --in some.n");
+    complete("tenon run some.tn f --weights some.n");
     ck_assert_str_eq(output, " some.npy \n");
 }
 END_TEST

@@ -40,7 +40,9 @@ bool option_repeats(const OptionRow *option) {
 ArgumentKind argument_kind(const OptionRow *option) {
     const char *word = option->argument;
     if (!*word) return ARGUMENT_NONE;
-    if (!strncmp(word, "FILE", 4) || !strcmp(word, "PATH")) return ARGUMENT_FILE;
+    static const char *const files[] = {"FILE", "PATH", "INPUT"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (!strncmp(word, files[i], strlen(files[i]))) return ARGUMENT_FILE;
     if (!strcmp(word, "DIR")) return ARGUMENT_FOLDER;
     return strcmp(word, "PASS") ? ARGUMENT_OTHER : ARGUMENT_PASS;
 }
