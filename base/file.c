@@ -1,5 +1,5 @@
 /* Reading whole files; replacing files atomically. */
-#include "tools/file.h"
+#include "base/file.h"
 #include "base/alloc.h"
 #include <errno.h>
 #include <fcntl.h>
