@@ -162,7 +162,13 @@ static Run *entry_run(Loaded *l, Elab *e, const AstFunction *f, Models *models,
     return run;
 }
 
-Func *entry_build(Loaded *l, const AstFunction *f) {
+static bool has_role(const Func *func, Role role) {
+    for (uint32_t i = 0; i < func->params.count; i++)
+        if (func->params.at[i].role == role) return true;
+    return false;
+}
+
+Func *entry_build(Loaded *l, const AstFunction *f, Func **init) {
     Module *module = l->program.module;
     Elab e = entry_elab(l, module);
     Models models = {0};
@@ -180,7 +186,13 @@ Func *entry_build(Loaded *l, const AstFunction *f) {
     if (out.kind == VALUE_unknown || l->diag->errors > errors) return NULL;
     models_name(&e, &models);
     Func *func = run_finish(&e, run, f->name);
-    if (add_outputs(&e, run, func, "", &out)) return func;
-    elab_error(&e, f->span, "`%s` gives %s, not tensors", f->name, elab_words(&e, &out));
-    return NULL;
+    if (!add_outputs(&e, run, func, "", &out)) {
+        elab_error(&e, f->span, "`%s` gives %s, not tensors", f->name,
+                   elab_words(&e, &out));
+        return NULL;
+    }
+    if (init)
+        *init = init_build(&e, &models, f->name, has_role(func, ROLE_SEED),
+                           has_role(func, ROLE_STEP), f->span);
+    return init && !*init ? NULL : func;
 }

@@ -41,7 +41,14 @@ Elab entry_elab(Loaded *loaded, Module *module);
 Run *run_new(Elab *e, Models *models);
 Func *run_finish(Elab *e, Run *run, const char *name);
 bool is_entry(const AstFunction *function);
-Func *entry_build(Loaded *loaded, const AstFunction *function);
+/* *init, where it is wanted: what gives the entry's state its first values. */
+Func *entry_build(Loaded *loaded, const AstFunction *function, Func **init);
+
+/* init.c: the entry NAME_init(seed: i32[]) of all slots of the models; and of the seed and
+ * the step where there are such.  NULL: reported. */
+#define SITES_INIT (1 << 20) /* of random numbers, so that no two entries draw the same */
+Func *init_build(Elab *e, Models *models, const char *name, bool seed, bool step,
+                 Span span);
 
 /* train.c */
 bool train_build(Loaded *loaded, const AstTrain *ast, TrainBlock *block);

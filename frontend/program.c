@@ -54,7 +54,9 @@ const Entry *program_entry(Program *program, const char *name) {
         if (strcmp(entry->name, name)) continue;
         const Unit *home;
         if (!entry->func)
-            entry->func = entry_build(l, unit_find(l->unit, name, &home)->function);
+            entry->func =
+                entry_build(l, unit_find(l->unit, name, &home)->function,
+                            l->options && l->options->with_init ? &entry->init : NULL);
         return entry->func ? entry : NULL;
     }
     unknown(l, "entry", name, false);

@@ -64,6 +64,7 @@ typedef struct TrainBlock {
 typedef struct Entry {
     const char *name;
     Func *func;
+    Func *init; /* with_init: seed: i32[] (input) -> every slot that `func` reads */
 } Entry;
 
 typedef struct Binding {
@@ -76,6 +77,7 @@ typedef struct ProgramOptions {
     uint32_t bindings;
     const Binding *binding; /* of dimensions that stay open in the file */
     bool keep_open;         /* others become symbols: enough to see an entry's ports by */
+    bool with_init;         /* entries get an init of their own */
     uint32_t settings; /* --set epochs=3: name and source text of a train block's field */
     const char *const (*setting)[2];
     const DataLookup *lookup; /* NULL: train blocks are checked but not elaborated */

@@ -11,8 +11,7 @@
 #include "frontend/builtin.h"
 #include "frontend/load.h"
 
-/* Sites of random numbers, so that no two entries draw the same. */
-#define SITES_INIT   (1 << 20)
+/* Sites of random numbers, so that no two entries draw the same: see SITES_INIT. */
 #define SITES_REPORT (1 << 21)
 
 typedef struct Training {
@@ -358,54 +357,6 @@ static Func *finish_report(Training *t, const Reporting *r) {
     return func;
 }
 
-/* ---- init ----------------------------------------------------------------------------- */
-
-static Value first_value(Training *t, const Slot *slot) {
-    Elab *e = &t->e;
-    e->calls = slot->calls;
-    Value v = elab_expression(e, slot->env, slot->init);
-    if (v.kind == VALUE_function) {
-        Value *dims = arena_array(e->arena, Value, slot->type.rank + 1);
-        for (uint32_t i = 0; i < slot->type.rank; i++)
-            dims[i] = value_from_dim(slot->type.dim[i]);
-        Value shape = {.kind = VALUE_list, .list = {slot->type.rank, dims}};
-        v = elab_call(e, v.function, &shape, 1, slot->init->span);
-    }
-    v = elab_to_tensor(e, v, slot->type.elem, slot->init->span);
-    if (v.kind == VALUE_tensor) v = elab_cast(e, v, slot->type.elem, slot->init->span);
-    if (v.kind == VALUE_tensor)
-        v = elab_expand(e, v, &slot->type,
-                        arena_print(e->arena, "the first value of `%s`", slot->path),
-                        slot->init->span);
-    if (v.kind == VALUE_tensor) v = elab_tensor(e, frame_use(e, &v.tensor));
-    e->calls = NULL;
-    return v;
-}
-
-static Func *build_init(Training *t) {
-    Elab *e = &t->e;
-    Run *run = run_new(e, &t->models);
-    Builder b = elab_builder(e, t->block->span);
-    uint32_t slots = t->models.slots.count;
-    Value *first = arena_array(e->arena, Value, slots + 1);
-    run->sites = SITES_INIT;
-    run->seed =
-        run_port(e, "seed", ROLE_INPUT, type_scalar(ELEM_i32), t->block->span, -1);
-    run->step = elab_tensor(e, build_const(&b, ELEM_i32, 0));
-    for (uint32_t i = 0; i < slots; i++) {
-        first[i] = first_value(t, &t->models.slots.at[i]);
-        if (first[i].kind != VALUE_tensor) return NULL;
-    }
-    Func *func = run_finish(e, run, arena_print(e->arena, "%s_init", t->block->name));
-    for (uint32_t i = 0; i < slots; i++) {
-        const Slot *slot = &t->models.slots.at[i];
-        func_result(func, slot->name, slot->role, run->map[first[i].tensor.val], -1);
-    }
-    func_result(func, "seed", ROLE_SEED, run->map[run->seed.tensor.val], -1);
-    func_result(func, "step", ROLE_STEP, run->map[run->step.tensor.val], -1);
-    return func;
-}
-
 /* ---- the block ------------------------------------------------------------------------ */
 
 static uint32_t list_reports(Training *t, Reporting *r) {
@@ -458,7 +409,7 @@ bool train_build(Loaded *l, const AstTrain *ast, TrainBlock *block) {
                    ast->name);
     if (!ok) return false;
     models_name(&t.e, &t.models);
-    block->init = build_init(&t);
+    block->init = init_build(&t.e, &t.models, block->name, true, true, block->span);
     if (!block->init) return false;
     Report *report = arena_array(l->arena, Report, reports);
     block->step = finish_step(&t, step, loss);

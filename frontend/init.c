@@ -1,0 +1,46 @@
+/* First values: an entry of its own, from the seed to every slot of the nets. */
+#include "frontend/load.h"
+
+static Value first_value(Elab *e, const Slot *slot) {
+    e->calls = slot->calls;
+    Value v = elab_expression(e, slot->env, slot->init);
+    if (v.kind == VALUE_function) {
+        Value *dims = arena_array(e->arena, Value, slot->type.rank + 1);
+        for (uint32_t i = 0; i < slot->type.rank; i++)
+            dims[i] = value_from_dim(slot->type.dim[i]);
+        Value shape = {.kind = VALUE_list, .list = {slot->type.rank, dims}};
+        v = elab_call(e, v.function, &shape, 1, slot->init->span);
+    }
+    v = elab_to_tensor(e, v, slot->type.elem, slot->init->span);
+    if (v.kind == VALUE_tensor) v = elab_cast(e, v, slot->type.elem, slot->init->span);
+    if (v.kind == VALUE_tensor)
+        v = elab_expand(e, v, &slot->type,
+                        arena_print(e->arena, "the first value of `%s`", slot->path),
+                        slot->init->span);
+    if (v.kind == VALUE_tensor) v = elab_tensor(e, frame_use(e, &v.tensor));
+    e->calls = NULL;
+    return v;
+}
+
+Func *init_build(Elab *e, Models *models, const char *name, bool seed, bool step,
+                 Span span) {
+    Run *run = run_new(e, models);
+    Builder b = elab_builder(e, span);
+    uint32_t slots = models->slots.count;
+    Value *first = arena_array(e->arena, Value, slots + 1);
+    run->sites = SITES_INIT;
+    run->seed = run_port(e, "seed", ROLE_INPUT, type_scalar(ELEM_i32), span, -1);
+    run->step = elab_tensor(e, build_const(&b, ELEM_i32, 0));
+    for (uint32_t i = 0; i < slots; i++) {
+        first[i] = first_value(e, &models->slots.at[i]);
+        if (first[i].kind != VALUE_tensor) return NULL;
+    }
+    Func *func = run_finish(e, run, arena_print(e->arena, "%s_init", name));
+    for (uint32_t i = 0; i < slots; i++) {
+        const Slot *slot = &models->slots.at[i];
+        func_result(func, slot->name, slot->role, run->map[first[i].tensor.val], -1);
+    }
+    if (seed) func_result(func, "seed", ROLE_SEED, run->map[run->seed.tensor.val], -1);
+    if (step) func_result(func, "step", ROLE_STEP, run->map[run->step.tensor.val], -1);
+    return func;
+}
