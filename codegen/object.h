@@ -6,7 +6,6 @@
 #define TN_CODEGEN_OBJECT_H
 
 #include "base/target.h"
-#include "base/text.h"
 #include "ir/plan.h"
 
 typedef struct ObjectSpec {
@@ -19,6 +18,7 @@ typedef struct ObjectSpec {
     const Layout *layout;
     uint32_t entries, inits;
     const Plan *const *entry; /* exported as NAME_<entry> */
+    const char *const *words; /* [entries] what the header says of each; NULL: nothing */
     /* Functions of one input, the seed, that NAME_init runs in order: the later ones win.
      * What none of them fills is zero. */
     const Plan *const *init;
@@ -46,7 +46,9 @@ Status object_new(Arena *arena, const ObjectSpec *spec, Object *object, char *me
  * one step or left as they were.  Without a cc the object is left where the shared one was
  * to be, as .o: STATUS_SYSTEM, and the message tells.
  */
-Status object_write(const Object *object, const char *path, char *message);
+Status object_write(Arena *arena, const Object *object, const char *path, char *message);
+/* Whether `path` has such an end and its folder exists: before anything is compiled. */
+Status object_path_check(const char *path, char *message);
 
 /* "lib/liblenet.so" -> "lenet".  NULL: not one of the three endings. */
 const char *object_path_name(Arena *arena, const char *path);

@@ -99,6 +99,11 @@ const char *units_plan(Arena *arena, Units *units, const Plan *plan) {
     return unit_symbol(arena, units, &unit, "tn_entry_");
 }
 
+void units_glue(Arena *arena, Units *units, const Glue *glue) {
+    Unit unit = {.glue = glue, .key = glue_key(arena, glue)};
+    unit_symbol(arena, units, &unit, "tn_glue_");
+}
+
 void units_free(Units *units) {
     for (uint32_t i = 0; i < units->list.count; i++) {
         if (units->list.at[i].object) LLVMDisposeMemoryBuffer(units->list.at[i].object);
@@ -121,6 +126,10 @@ static void declare_kernels(Emitter *e, const Units *units, const PlanStep *step
 void unit_emit(Emitter *e, const Units *units, const Unit *unit) {
     if (unit->kernel) {
         kernel_emit(e, unit->kernel, unit->symbol);
+        return;
+    }
+    if (unit->glue) {
+        glue_emit(e, unit->glue);
         return;
     }
     declare_kernels(e, units, unit->plan->step, unit->plan->steps);

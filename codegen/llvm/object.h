@@ -5,11 +5,13 @@
 
 #include "codegen/backend.h"
 #include "codegen/llvm/emitter.h"
+#include "codegen/llvm/glue.h"
 #include "codegen/llvm/key.h"
 
 typedef struct Unit {
-    const Kernel *kernel; /* NULL: the driver of `plan` */
-    const Plan *plan;
+    const Kernel *kernel; /* one of the three */
+    const Plan *plan;     /* its driver */
+    const Glue *glue;
     const char *symbol;
     Key key;
     LLVMMemoryBufferRef object; /* owned by whoever takes it */
@@ -30,6 +32,7 @@ typedef struct Units {
 const char *units_kernel(Arena *arena, Units *units, const Kernel *kernel);
 /* The symbol of a plan's driver; appends the units of its kernels and its own. */
 const char *units_plan(Arena *arena, Units *units, const Plan *plan);
+void units_glue(Arena *arena, Units *units, const Glue *glue);
 
 /* Compiles the units on options->threads threads.  On failure no object is left and
  * `message` (512 bytes) says why. */

@@ -1,0 +1,22 @@
+# Writes OUT, a C file that holds the object files OBJECTS and the text of the file HEADER.
+#     cmake -D OBJECTS=a.o,b.o -D HEADER=... -D OUT=... -P embed.cmake
+function(bytes_of path out)
+  file(READ ${path} bytes HEX)
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
+  set(${out} "${bytes}" PARENT_SCOPE)
+endfunction()
+
+string(REPLACE "," ";" OBJECTS "${OBJECTS}")
+set(code "#include \"codegen/embedded.h\"\n\n")
+set(table "")
+set(number 0)
+foreach(path ${OBJECTS})
+  bytes_of(${path} bytes)
+  string(APPEND code "_Alignas(8) static const uint8_t object_${number}[] = {${bytes}};\n")
+  string(APPEND table "    {object_${number}, sizeof object_${number}},\n")
+  math(EXPR number "${number} + 1")
+endforeach()
+bytes_of(${HEADER} text)
+string(APPEND code "const char embedded_header[] = {${text}0};\n")
+string(APPEND code "const Embedded embedded_runtime[] = {\n${table}    {0},\n};\n")
+file(WRITE ${OUT} "${code}")
