@@ -16,11 +16,11 @@ typedef struct List {
 typedef struct Options {
     const char *verb;
     List arg; /* what is no option, in order */
-    List set, bind, in;
+    List set, bind, in, entry;
     int64_t threads, seed;
     double seconds;
-    const char *weights, *data, *out, *after, *results, *compare, *cpu;
-    bool resume, kernels, tiles, profile, jsonl, json, no_cache, help;
+    const char *weights, *data, *out, *name, *after, *results, *compare, *cpu;
+    bool guarded, resume, kernels, tiles, profile, jsonl, json, no_cache, help;
 } Options;
 
 typedef Status Verb(const Options *options);

@@ -113,6 +113,7 @@ Status session_load(Session *s, SessionData data, const Binding *more, uint32_t 
         (ProgramOptions){.bindings = o->bindings + count,
                          .binding = binding,
                          .keep_open = data == DATA_OPEN || data == DATA_LIST,
+                         .with_init = o->with_init,
                          .settings = o->sets,
                          .setting = o->set,
                          .lookup = describes || data == DATA_LOAD ? &s->lookup : NULL};

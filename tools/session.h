@@ -28,6 +28,7 @@ typedef struct SessionSettings {
     const char *cpu, *data; /* NULL: this processor; the usual folders of data sets */
     const char *cache;      /* folder of compiled objects, NULL: none */
     int threads;            /* 0: the processor's */
+    bool with_init;         /* entries get an init of their own */
     uint32_t bindings, sets;
     const Binding *binding;
     const char *const (*set)[2]; /* fields of train blocks: name, source text */

@@ -24,18 +24,29 @@ static const char *name_of(Arena *arena, const char *pair, const char **value) {
     return arena_string(arena, pair, (size_t)(equal - pair));
 }
 
-/* --bind N=32 */
+/* --bind N=32; --bind 'N<=512', a run-time dimension with that maximum, for those that can
+ * call it with any value up to it. */
 static Status read_bindings(Session *s) {
     const List *list = &s->options->bind;
+    const char *verb = s->options->verb;
     Binding *binding = arena_array(&s->arena, Binding, list->count + 1);
+    bool takes_max = !strcmp(verb, "compile") || !strcmp(verb, "emit");
     for (uint32_t i = 0; i < list->count; i++) {
-        const char *value;
+        const char *text = list->at[i], *equal = strchr(text, '=');
+        bool is_max = equal > text + 1 && equal[-1] == '<';
         char *end;
-        binding[i].name = name_of(&s->arena, list->at[i], &value);
-        binding[i].value = strtoll(value, &end, 10);
+        size_t length = (size_t)(equal - text) - is_max;
+        binding[i] = (Binding){.name = arena_string(&s->arena, text, length),
+                               .value = strtoll(equal + 1, &end, 10),
+                               .is_max = is_max};
         if (*end || binding[i].value < 1 || binding[i].value > DIM_LIMIT)
             return session_fail(s, STATUS_USAGE, "--bind takes NAME=SIZE, not '%s'",
-                                list->at[i]);
+                                text);
+        if (is_max && !takes_max)
+            return session_fail(s, STATUS_USAGE,
+                                "a dimension of any size, '%s', is for compile and emit; "
+                                "give it one: --bind %s=%lld",
+                                text, binding[i].name, (long long)binding[i].value);
     }
     s->settings.binding = binding;
     s->settings.bindings = list->count;
