@@ -5,7 +5,8 @@
  *             name for the commands that follow in the document
  *     graph   a module that the verifier takes; printing reads back as itself
  *     loop    a kernel, likewise
- *     sh      commands that all begin with `tenon`: they end with 0
+ *     c       a program whose first line, a comment, is its name: left for the commands
+ *     sh      commands that all begin with `tenon`, `cc` or `./`: they end with 0
  *     text    right after such an sh block: its output; a line of ... stands for any lines
  *
  * Commands run in a folder of the document's own that sees the repository's examples/.
@@ -144,10 +145,20 @@ static void check_loop(Document *d, const Snippet *s) {
     check_ir(d, s, print_loop);
 }
 
-static bool only_tenon(const char *text) {
+/* On the first line: a comment with a name. */
+static void check_c(Document *d, const Snippet *s) {
+    char name[64];
+    if (sscanf(s->text, "/* %60[a-z0-9_].c */", name) != 1) return;
+    strcat(name, ".c");
+    scratch_text(name, s->text);
+}
+
+static bool only_ours(const char *text) {
     bool continued = false;
     for (const char *line = text; *line; line = line_end(line)) {
-        if (!continued && strncmp(line, "tenon ", 6)) return false;
+        if (!continued && strncmp(line, "tenon ", 6) && strncmp(line, "cc ", 3) &&
+            strncmp(line, "./", 2))
+            return false;
         const char *end = strchr(line, '\n');
         continued = end && end > line && end[-1] == '\\';
     }
@@ -155,7 +166,7 @@ static bool only_tenon(const char *text) {
 }
 
 static void check_sh(Document *d, const Snippet *s) {
-    if (!only_tenon(s->text)) return;
+    if (!only_ours(s->text)) return;
     char command[4096];
     snprintf(command, sizeof command, "cd '%s' && sh -e '%s' >'%s' 2>&1",
              scratch_path(""), scratch_text("script", s->text), scratch_path("output"));
@@ -182,8 +193,11 @@ static bool matches(const char *shown, const char *real) {
 static const struct {
     const char *kind;
     void (*check)(Document *d, const Snippet *s);
-} kinds[] = {
-    {"tn", check_tn}, {"graph", check_graph}, {"loop", check_loop}, {"sh", check_sh}};
+} kinds[] = {{"tn", check_tn},
+             {"graph", check_graph},
+             {"loop", check_loop},
+             {"c", check_c},
+             {"sh", check_sh}};
 
 static void check_snippet(Document *d, const Snippet *s) {
     const char *output = s->follows ? d->output : NULL;
