@@ -21,7 +21,8 @@
  * Errors are values: every function that can fail returns a tn_status; the library neither
  * prints nor exits.  A failed call leaves its arguments as they were, except where its
  * description says otherwise.  Memory that ends is TN_STATUS_MEMORY, with one exception: LLVM
- * ends the process when its own memory ends, inside of tn_model_compile and tn_program_emit.
+ * ends the process when its own memory ends, inside of tn_model_compile,
+ * tn_program_compile and tn_program_emit.
  *
  * Ownership: what a function ending in _free takes is the caller's; every other pointer that
  * the library gives belongs to the object it came from.  Strings are UTF-8 and end in NUL.
@@ -253,6 +254,19 @@ tn_status tn_program_train_block(tn_program *program, const char *name,
 tn_status tn_program_emit(tn_program *program, const char *level, const char *name,
                           const char *after, const char **text);
 
+/*
+ * Writes entries and train blocks as a library for C that needs nothing but libc: by the end
+ * of `path` a shared object (.so, linked by the system's cc), an archive (.a) or an object
+ * (.o), and beside it a header NAME.h that describes it.  names, count: as for
+ * tn_model_compile.  c_name: what its names begin with, NULL: the file's name without "lib".
+ * weights: a safetensors file whose parameters are embedded, NULL: none.
+ * TN_STATUS_OPTION: another end, or no C identifier; TN_STATUS_FILE: the folder is missing, or
+ * a file cannot be read; TN_STATUS_WEIGHTS, _ENTRY, _OPEN, _PROGRAM as elsewhere;
+ * TN_STATUS_SYSTEM: no cc, or the disk is full; older files are as they were.
+ */
+tn_status tn_program_compile(tn_program *program, const char *path, const char *c_name,
+                             const char *const *names, size_t count, const char *weights);
+
 /* ---- model ----------------------------------------------------------------------------- */
 
 typedef struct tn_model tn_model;
@@ -273,8 +287,9 @@ void tn_model_free(tn_model *model);
 size_t tn_model_state_bytes(const tn_model *model);
 size_t tn_model_work_bytes(const tn_model *model);
 
-/* Sets the whole state to its first values; the same seed gives the same bits.  seed: 0 to
- * 2^31 - 1.  TN_STATUS_ENTRY: no train block was compiled, which is what knows them. */
+/* Sets the state to its first values, those of `tenon train --seed` where a train block was
+ * compiled; the same seed gives the same bits.  seed: 0 to 2^31 - 1.  TN_STATUS_ENTRY: the
+ * entries of a .graph file have no first values. */
 tn_status tn_model_init(tn_model *model, int64_t seed);
 
 /*

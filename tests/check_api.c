@@ -5,6 +5,7 @@
 #include "tenon.h"
 #include "tests/scratch.h"
 #include <check.h>
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -381,7 +382,6 @@ START_TEST(wrong_calls_are_refused) {
     model = compile("line");
     assert_status(tn_model_call(model, "line", &in, 1, &out, 1), TN_STATUS_STATE);
     assert_said("'logits.weight'");
-    assert_status(tn_model_init(model, 1), TN_STATUS_ENTRY);
     write_line(model);
     assert_status(tn_model_call(model, "clean", &in, 1, &out, 1), TN_STATUS_ENTRY);
     assert_status(tn_model_call(model, NULL, &in, 1, &out, 1), TN_STATUS_NULL);
@@ -428,6 +428,27 @@ START_TEST(training_steps_are_calls) {
     ck_assert_int_eq(memcmp(a, b, sizeof a), 0);
     read_weight(train(4, 1, 1, again), b);
     ck_assert_float_ne(loss[0], again[0]);
+}
+END_TEST
+
+/* An entry's own first values, and none where only a graph is known. */
+START_TEST(entries_have_first_values) {
+    float a[6], b[6];
+    assert_ok(tn_program_bind(program, "N", 1));
+    const char *graph;
+    assert_ok(tn_program_emit(program, "graph", "line", NULL, &graph));
+    const char *path = scratch_text("line.graph", graph);
+    tn_model *model = compile("line");
+    assert_ok(tn_model_init(model, 3));
+    read_weight(model, a);
+    assert_ok(tn_model_init(model, 4));
+    read_weight(model, b);
+    ck_assert_int_ne(memcmp(a, b, sizeof a), 0);
+    assert_ok(tn_model_init(model, 3));
+    read_weight(model, b);
+    ck_assert_int_eq(memcmp(a, b, sizeof a), 0);
+    assert_ok(tn_program_load(context, path, &program));
+    assert_status(tn_model_init(compile("line"), 1), TN_STATUS_ENTRY);
 }
 END_TEST
 
@@ -486,6 +507,60 @@ START_TEST(weights_go_through_files) {
     tn_model *wide = compile("wide");
     assert_status(tn_model_load_weights(wide, path), TN_STATUS_WEIGHTS);
     assert_said("logits.weight");
+}
+END_TEST
+
+/* ---- libraries --------------------------------------------------------------------------- */
+
+START_TEST(libraries_are_written) {
+    float loss;
+    const char *path = scratch_path("libline.so"),
+               *weights = scratch_path("w.safetensors");
+    const char *names[] = {"line", "plain"};
+    assert_ok(tn_model_save_weights(train(1, 1, 1, &loss), weights));
+    assert_ok(tn_program_bind_most(program, "N", 16));
+    assert_ok(tn_program_compile(program, path, NULL, names, 2, weights));
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    ck_assert_msg(library != NULL, "%s", dlerror());
+    ck_assert_ptr_nonnull(dlsym(library, "line_line"));
+    ck_assert_ptr_nonnull(dlsym(library, "line_plain_step"));
+    ck_assert_ptr_null(dlsym(library, "line_clean"));
+    dlclose(library);
+    ck_assert_int_eq(access(scratch_path("line.h"), R_OK), 0);
+    assert_ok(tn_program_compile(program, scratch_path("x.o"), "other", NULL, 0, NULL));
+    ck_assert_int_eq(access(scratch_path("other.h"), R_OK), 0);
+}
+END_TEST
+
+START_TEST(wrong_libraries_are_refused) {
+    static const struct {
+        tn_status status;
+        const char *file, *c_name, *entry, *weights;
+    } rows[] = {
+        {TN_STATUS_NULL, NULL, NULL, "line", NULL},
+        {TN_STATUS_OPTION, "libline.dll", NULL, "line", NULL},
+        {TN_STATUS_OPTION, "libmy-line.so", NULL, "line", NULL},
+        {TN_STATUS_OPTION, "libline.so", "int", "line", NULL},
+        {TN_STATUS_FILE, "none/libline.so", NULL, "line", NULL},
+        {TN_STATUS_FILE, "libline.so", NULL, "line", "none.safetensors"},
+        {TN_STATUS_WEIGHTS, "libline.so", NULL, "line", "damaged.safetensors"},
+        {TN_STATUS_ENTRY, "libline.so", NULL, "lnie", NULL},
+        {TN_STATUS_OPEN, "libline.so", NULL, "clean", NULL},
+    };
+    scratch_text("damaged.safetensors", "no header");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].status == TN_STATUS_WEIGHTS)
+            assert_ok(tn_program_bind(program, "N", 1));
+        if (rows[i].status == TN_STATUS_OPEN)
+            assert_ok(tn_program_parse(context, "a.tn", text, strlen(text), &program));
+        assert_status(
+            tn_program_compile(program, rows[i].file ? scratch_path(rows[i].file) : NULL,
+                               rows[i].c_name, &rows[i].entry, 1,
+                               rows[i].weights ? scratch_path(rows[i].weights) : NULL),
+            rows[i].status);
+        ck_assert_str_ne(tn_context_error(context), "");
+        ck_assert_int_ne(access(scratch_path("libline.so"), F_OK), 0);
+    }
 }
 END_TEST
 
@@ -572,6 +647,8 @@ static tn_status session(tn_context *own, const char *path) {
     STEP(tn_model_write(m, "logits.bias", &bias));
     STEP(tn_model_read(m, "logits.bias", &bias));
     STEP(tn_model_save_weights(m, scratch_path("w.safetensors")));
+    STEP(tn_program_compile(p, scratch_path("libx.o"), NULL, names, 2,
+                            scratch_path("w.safetensors")));
     STEP(tn_model_load_weights(m, scratch_path("w.safetensors")));
 #undef STEP
     return TN_STATUS_OK;
@@ -646,8 +723,11 @@ Suite *suite_api(void) {
     tcase_add_test(tcase, wrong_arrays_are_refused);
     tcase_add_test(tcase, wrong_calls_are_refused);
     tcase_add_test(tcase, training_steps_are_calls);
+    tcase_add_test(tcase, entries_have_first_values);
     tcase_add_test(tcase, slots_are_read_and_written);
     tcase_add_test(tcase, weights_go_through_files);
+    tcase_add_test(tcase, libraries_are_written);
+    tcase_add_test(tcase, wrong_libraries_are_refused);
     tcase_add_test(tcase, the_cache_is_shared);
     tcase_add_test(tcase, contexts_are_independent);
     tcase_add_test(tcase, sessions_survive_the_end_of_memory);

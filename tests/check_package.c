@@ -168,7 +168,7 @@ START_TEST(bash_completes) {
         assert_has(output, word);
     }
     for (int v = 0; v < VERBS; v++) {
-        snprintf(word, sizeof word, "tenon %s --", verbs[v]);
+        snprintf(word, sizeof word, "tenon %s -", verbs[v]);
         complete(word);
         for (int i = 0; i < ROWS; i++) {
             snprintf(word, sizeof word, " %s ", rows[i].word);

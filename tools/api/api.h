@@ -57,9 +57,10 @@ struct tn_model {
     tn_program *program;
     tn_model *next;
     Session *session;
-    uint32_t entries;
+    uint32_t entries, inits;
     ApiEntry *entry;
-    ApiPlace *slot; /* [session->layout->slots], as the next two */
+    const Func **init; /* they set the state, the later ones win */
+    ApiPlace *slot;    /* [session->layout->slots], as the next two */
     tn_port *shown;
     bool *written; /* the slot has a value */
 };
@@ -84,6 +85,7 @@ typedef struct ApiCall {
     const char *name, *level, *after;
     const char *const *names;
     size_t count;
+    const char *path, *weights;
     tn_status failed; /* set by the body where its Status says too little */
     const void *out;
 } ApiCall;
@@ -96,6 +98,10 @@ tn_status api_run(tn_context *context, Session *session, ApiCall *call, SessionB
 Session *api_session(tn_program *program);
 /* Loads it; dimensions without a binding stay symbols. */
 Status api_load(Session *session, ApiCall *call);
+/* The list's session goes on from call to call; its messages do not. */
+void api_forget(Session *session);
+/* Runs `body` in the list's session, which is opened where it is not. */
+tn_status api_ask(tn_program *program, ApiCall *call, SessionBody *body);
 /* The list's session, opened where it is not. */
 tn_status api_list(tn_program *program);
 /* Forgets it, and what came from it. */
@@ -105,6 +111,11 @@ void api_unlist(tn_program *program);
 const Func *api_func(Session *session, ApiCall *call, const char *name);
 /* Wants an entry or a train block, which must leave no dimension open. */
 Status api_want(Session *session, ApiCall *call, const char *name);
+
+/* An init for what `name` wants; NULL: it has none. */
+Func *api_init(const Program *program, const char *name);
+/* Names are there, and none is there twice. */
+tn_status api_names(tn_context *context, const char *const *names, size_t count);
 
 /* port.c */
 tn_elem api_elem(Elem elem);

@@ -51,6 +51,28 @@ static void make_slots(Session *s, tn_model *model) {
     }
 }
 
+static void add_init(Session *s, tn_model *model, Func *init) {
+    bool known = false;
+    model->init[model->inits++] = init;
+    for (uint32_t i = 0; i < s->wanted.count; i++) known |= s->wanted.at[i] == init;
+    if (!known) session_want(s, init);
+}
+
+/* Those of train blocks come last: a step finds what `tenon train` begins with. */
+static void add_inits(Session *s, const ApiCall *call) {
+    const char *const none[] = {NULL}, *const *names = call->count ? call->names : none;
+    size_t count = call->count ? call->count : 1;
+    call->model->init = arena_array(&s->arena, const Func *, count);
+    for (int trains = 0; trains < 2; trains++)
+        for (size_t i = 0; i < count; i++) {
+            bool is_train = false;
+            Func *init = api_init(s->program, names[i]);
+            for (uint32_t k = 0; k < s->program->trains; k++)
+                is_train |= init == s->program->train[k].init;
+            if (init && is_train == trains) add_init(s, call->model, init);
+        }
+}
+
 static Status compile_body(Session *s) {
     ApiCall *call = s->context;
     tn_model *model = call->model;
@@ -58,6 +80,7 @@ static Status compile_body(Session *s) {
     for (size_t i = 0; i < call->count && status == STATUS_OK; i++)
         status = api_want(s, call, call->names[i]);
     if (status == STATUS_OK && !call->count) status = api_want(s, call, NULL);
+    if (status == STATUS_OK) add_inits(s, call);
     if (status == STATUS_OK) status = session_compile(s);
     if (status == STATUS_SYSTEM && target_lacks(&s->target, NULL))
         call->failed = TN_STATUS_CPU;
@@ -70,19 +93,6 @@ static Status compile_body(Session *s) {
     return status;
 }
 
-static tn_status check_names(tn_context *context, const char *const *names,
-                             size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (!names || !names[i])
-            return api_fail(context, TN_STATUS_NULL, "name %zu is NULL", i);
-        for (size_t k = 0; k < i; k++)
-            if (!strcmp(names[i], names[k]))
-                return api_fail(context, TN_STATUS_ENTRY, "'%s' is named twice",
-                                names[i]);
-    }
-    return TN_STATUS_OK;
-}
-
 tn_status tn_model_compile(tn_program *program, const char *const *names, size_t count,
                            tn_model **model) {
     if (model) *model = NULL;
@@ -90,7 +100,7 @@ tn_status tn_model_compile(tn_program *program, const char *const *names, size_t
     tn_context *context = program->context;
     api_begin(context);
     if (!model) return api_missing(context, "model");
-    tn_status status = check_names(context, names, count);
+    tn_status status = api_names(context, names, count);
     if (status != TN_STATUS_OK) return status;
     tn_model *m = mem_alloc(sizeof *m);
     if (m) m->session = api_session(program);
@@ -98,6 +108,7 @@ tn_status tn_model_compile(tn_program *program, const char *const *names, size_t
         mem_free(m);
         return api_fail(context, TN_STATUS_MEMORY, "memory ended");
     }
+    m->session->settings.with_init = true;
     m->program = program;
     ApiCall call = {.program = program, .model = m, .names = names, .count = count};
     status = api_run(context, m->session, &call, compile_body, true);

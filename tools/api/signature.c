@@ -1,11 +1,11 @@
-/* The C API's signatures and train blocks, and programs as text. */
+/* The C API's signatures and train blocks. */
 #include "tools/api/api.h"
 #include <string.h>
 
-/* The list's session goes on from call to call; its messages do not. */
-static void begin(Session *s) {
+void api_forget(Session *s) {
     s->diag.messages.count = 0;
     s->diag.errors = 0;
+    s->wanted.count = 0;
 }
 
 static bool is_slot(Role role) {
@@ -42,7 +42,7 @@ static const tn_signature *signature_of(Session *s, const Func *func) {
 
 static Status signature_body(Session *s) {
     ApiCall *call = s->context;
-    begin(s);
+    api_forget(s);
     const Func *func = api_func(s, call, call->name);
     if (!func) return STATUS_INPUT;
     const tn_signature *signature = signature_of(s, func);
@@ -52,7 +52,7 @@ static Status signature_body(Session *s) {
 }
 
 /* What was elaborated half is of no more use. */
-static tn_status ask(tn_program *program, ApiCall *call, SessionBody *body) {
+tn_status api_ask(tn_program *program, ApiCall *call, SessionBody *body) {
     tn_status status = api_list(program);
     if (status != TN_STATUS_OK) return status;
     status = api_run(program->context, program->list, call, body, true);
@@ -73,14 +73,14 @@ tn_status tn_program_signature(tn_program *program, const char *entry,
             return TN_STATUS_OK;
         }
     ApiCall call = {.program = program, .name = entry};
-    tn_status status = ask(program, &call, signature_body);
+    tn_status status = api_ask(program, &call, signature_body);
     if (status == TN_STATUS_OK) *signature = call.out;
     return status;
 }
 
 static Status train_body(Session *s) {
     ApiCall *call = s->context;
-    begin(s);
+    api_forget(s);
     bool known = !call->name && s->program->trains;
     for (uint32_t i = 0; i < s->program->trains && call->name; i++)
         known = known || !strcmp(s->program->train[i].name, call->name);
@@ -116,59 +116,7 @@ tn_status tn_program_train_block(tn_program *program, const char *name,
             return TN_STATUS_OK;
         }
     ApiCall call = {.program = program, .name = name};
-    tn_status status = ask(program, &call, train_body);
+    tn_status status = api_ask(program, &call, train_body);
     if (status == TN_STATUS_OK) *train = call.out;
     return status;
-}
-
-/* ---- emit -------------------------------------------------------------------------------- */
-
-static Status emit_body(Session *s) {
-    ApiCall *call = s->context;
-    Text text;
-    text_init(&text, &s->arena);
-    text_puts(&text, "");
-    Status status = STATUS_OK;
-    if (strcmp(call->level, "ast")) { /* the only one of the text alone */
-        status = api_load(s, call);
-        if (status == STATUS_OK) status = api_want(s, call, call->name);
-    }
-    if (status == STATUS_OK) status = session_emit(s, call->level, call->after, &text);
-    call->out = text.at;
-    return status;
-}
-
-static tn_status check_level(tn_context *context, const char *level, const char *after) {
-    const char *near;
-    if (!level_known(level))
-        return api_fail(context, TN_STATUS_OPTION, "there is no level '%.100s'", level);
-    if (after && strcmp(level, "graph"))
-        return api_fail(context, TN_STATUS_OPTION, "a pass goes with the level graph");
-    if (after && !pass_known(after, &near))
-        return api_fail(context, TN_STATUS_OPTION, "there is no pass '%.100s'%s%s", after,
-                        near ? "; the nearest is " : "", near ? near : "");
-    return TN_STATUS_OK;
-}
-
-tn_status tn_program_emit(tn_program *program, const char *level, const char *name,
-                          const char *after, const char **text) {
-    if (text) *text = NULL;
-    if (!program) return TN_STATUS_NULL;
-    tn_context *context = program->context;
-    api_begin(context);
-    if (!level || !text) return api_missing(context, level ? "text" : "level");
-    tn_status status = check_level(context, level, after);
-    if (status != TN_STATUS_OK) return status;
-    Session *s = api_session(program);
-    if (!s) return api_fail(context, TN_STATUS_MEMORY, "memory ended");
-    ApiCall call = {.program = program, .name = name, .level = level, .after = after};
-    status = api_run(context, s, &call, emit_body, true);
-    if (status != TN_STATUS_OK) {
-        session_close(s);
-        return status;
-    }
-    session_close(program->emitted);
-    program->emitted = s;
-    *text = call.out;
-    return TN_STATUS_OK;
 }

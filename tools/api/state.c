@@ -5,30 +5,32 @@
 #include <string.h>
 #include <unistd.h>
 
-static const Func *init_of(const tn_model *model) {
-    const Program *program = model->session->program;
-    for (uint32_t i = 0; i < program->trains; i++)
-        for (uint32_t k = 0; k < model->entries; k++)
-            if (model->entry[k].callable.func == program->train[i].init)
-                return program->train[i].init;
-    return NULL;
+/* What an init gives is set from then on. */
+static void mark_written(tn_model *model, const Func *init) {
+    const Layout *layout = model->session->layout;
+    for (uint32_t o = 0; o < init->outputs.count; o++)
+        for (uint32_t i = 0; i < layout->slots; i++)
+            if (!strcmp(layout->slot[i].name, init->outputs.at[o].name))
+                model->written[i] = true;
 }
 
 tn_status tn_model_init(tn_model *model, int64_t seed) {
     if (!model) return TN_STATUS_NULL;
     tn_context *context = model->program->context;
+    Session *s = model->session;
     api_begin(context);
     if (seed < 0 || seed > INT32_MAX)
         return api_fail(context, TN_STATUS_RANGE, "a seed is 0 to 2147483647, not %lld",
                         (long long)seed);
-    const Func *init = init_of(model);
-    if (!init)
+    if (!model->inits && s->layout->slots)
         return api_fail(context, TN_STATUS_ENTRY,
-                        "no train block was compiled: only they know first values");
-    Session *s = model->session;
-    if (session_init(s, init, seed) != STATUS_OK)
-        return api_fail(context, TN_STATUS_BUG, "%s", s->failure);
-    for (uint32_t i = 0; i < s->layout->slots; i++) model->written[i] = true;
+                        "nothing that was compiled knows first values of '%s'",
+                        s->layout->slot[0].name);
+    for (uint32_t i = 0; i < model->inits; i++) {
+        if (session_init(s, model->init[i], seed) != STATUS_OK)
+            return api_fail(context, TN_STATUS_BUG, "%s", s->failure);
+        mark_written(model, model->init[i]);
+    }
     return TN_STATUS_OK;
 }
 

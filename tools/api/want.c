@@ -90,3 +90,25 @@ Status api_want(Session *s, ApiCall *call, const char *name) {
     }
     return STATUS_OK;
 }
+
+/* The default is what session_want_named takes without a name. */
+Func *api_init(const Program *p, const char *name) {
+    if (!name) name = p->trains ? p->train[0].name : p->entry[0].name;
+    for (uint32_t i = 0; i < p->trains; i++)
+        if (!strcmp(p->train[i].name, name)) return p->train[i].init;
+    for (uint32_t i = 0; i < p->entries; i++)
+        if (!strcmp(p->entry[i].name, name)) return p->entry[i].init;
+    return NULL;
+}
+
+tn_status api_names(tn_context *context, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!names || !names[i])
+            return api_fail(context, TN_STATUS_NULL, "name %zu is NULL", i);
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(names[i], names[k]))
+                return api_fail(context, TN_STATUS_ENTRY, "'%s' is named twice",
+                                names[i]);
+    }
+    return TN_STATUS_OK;
+}

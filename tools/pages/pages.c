@@ -40,7 +40,7 @@ bool option_repeats(const OptionRow *option) {
 ArgumentKind argument_kind(const OptionRow *option) {
     const char *word = option->argument;
     if (!*word) return ARGUMENT_NONE;
-    static const char *const files[] = {"FILE", "PATH", "INPUT"};
+    static const char *const files[] = {"FILE", "PATH", "INPUT", "LIB"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (!strncmp(word, files[i], strlen(files[i]))) return ARGUMENT_FILE;
     if (!strcmp(word, "DIR")) return ARGUMENT_FOLDER;
