@@ -91,8 +91,14 @@ static Value run_region(Elab *e, const Closure *method, const Value *arg, uint32
     return region.value.count ? region_close(e, &region, z) : value_unknown;
 }
 
+/* A tensor, or a record of them: weights are attacked as well. */
 static bool check_input(Elab *e, const Value *x, Span span) {
     if (x->kind == VALUE_unknown) return false;
+    if (x->kind == VALUE_record) {
+        for (uint32_t i = 0; i < x->record.count; i++)
+            if (!check_input(e, x->record.at[i].value, span)) return false;
+        return true;
+    }
     if (x->kind != VALUE_tensor) {
         elab_error(e, span, "an attack moves a tensor, found %s", elab_words(e, x));
         return false;

@@ -407,7 +407,7 @@ bool train_build(Loaded *l, const AstTrain *ast, TrainBlock *block) {
     if (!ok && l->diag->errors == errors)
         elab_error(&t.e, ast->span, "the loss or a report of `%s` cannot be computed",
                    ast->name);
-    if (!ok) return false;
+    if (l->diag->errors > errors) return false;
     models_name(&t.e, &t.models);
     block->init = init_build(&t.e, &t.models, block->name, true, true, block->span);
     if (!block->init) return false;

@@ -7,7 +7,8 @@
  * A value lives from the step that makes it to the last that reads it; the work arena is cut
  * up by those lifetimes.  A result that replaces a state parameter is written in its place
  * when nobody reads the old value later; a group writes over a parameter that dies with it
- * where it reads each element just before it stores it.
+ * where it reads each element just before it stores it.  Launches that every iteration of a
+ * loop would repeat, packing weights above all, go before it (plan_once.c).
  *
  * Needs: READY.  Leaves: a plan.
  * Not done: choosing the order by memory.
@@ -264,6 +265,32 @@ static uint32_t carry_slab(Planner *p, Frame *f, Val repeat, uint32_t i,
     return fresh;
 }
 
+/* What the body does alike in every iteration is done before the loop; its memory then lives
+ * as long as the loop. */
+static void move_once(Planner *p, Frame *f, Frame *inner, const uint32_t *carry,
+                      uint32_t carries, uint32_t counter, uint32_t begin) {
+    Arena *scratch = p->cx->scratch;
+    uint32_t *kept = arena_array(scratch, uint32_t, carries + 1), left = 0;
+    memcpy(kept, carry, carries * sizeof *kept);
+    kept[carries] = counter;
+    const bool *once = steps_once(inner->steps.at, inner->steps.count, counter, kept,
+                                  carries + 1, p->slabs.count, scratch);
+    for (uint32_t i = 0; i < inner->steps.count; i++) {
+        PlanStep step = inner->steps.at[i];
+        if (!once[i]) {
+            inner->steps.at[left++] = step;
+            continue;
+        }
+        for (uint32_t j = 0; j < step.args; j++) {
+            if (!step.kernel->args.at[j]->written) continue;
+            p->slabs.at[step.arg[j].index].first = begin;
+            touch(p, step.arg[j].index);
+        }
+        vec_push(p->arena, &f->steps, step);
+    }
+    inner->steps.count = left;
+}
+
 static void plan_repeat(Planner *p, Frame *f, Val v) {
     const Node *node = graph_node(f->func, v);
     const Func *body = node_attr(node, ATTR_body)->func;
@@ -283,6 +310,7 @@ static void plan_repeat(Planner *p, Frame *f, Val v) {
     for (uint32_t i = 0; i < carries; i++) touch(p, carry[i]);
     for (uint32_t i = 0; i < outer; i++)
         if (p->slabs.at[i].last >= begin) touch(p, i);
+    move_once(p, f, &inner, carry, carries, counter, begin);
     const int64_t going = node_int(node, ATTR_while, -1);
     const uint32_t arg[] = {counter, going < 0 ? counter : carry[going]};
     const uint32_t args = going < 0 ? 1 : 2;

@@ -7,9 +7,13 @@
 
 /* ---- what a kernel reads ------------------------------------------------------------------- */
 
+typedef struct View {
+    const Buffer *view, *base;
+} View;
+
 typedef struct Reads {
-    bool *read;                                      /* [args] of the kernel */
-    VEC(struct { const Buffer *view, *base; }) view; /* of views met so far */
+    bool *read;     /* [args] of the kernel */
+    VEC(View) view; /* met so far */
     Arena *scratch;
 } Reads;
 
@@ -26,10 +30,7 @@ static void read_expr(Reads *r, const Expr *x) {
 }
 
 static void add_view(Reads *r, const Buffer *view, const Buffer *base) {
-    if (!base) return;
-    vec_grow(r->scratch, &r->view);
-    r->view.at[r->view.count].view = view;
-    r->view.at[r->view.count++].base = base;
+    if (base) vec_push(r->scratch, &r->view, (View){view, base});
 }
 
 static void read_stmt(Reads *r, const Stmt *s) {
@@ -44,4 +45,50 @@ static void read_stmt(Reads *r, const Stmt *s) {
     for (size_t i = 0; i < sizeof exprs / sizeof *exprs; i++) read_expr(r, exprs[i]);
     read_stmt(r, s->body);
     read_stmt(r, s->other);
+}
+
+static const bool *kernel_reads(const Kernel *kernel, Arena *scratch) {
+    Reads r = {.scratch = scratch,
+               .read = arena_array(scratch, bool, kernel->args.count + 1)};
+    read_expr(&r, kernel->tasks);
+    read_stmt(&r, kernel->body);
+    return r.read;
+}
+
+/* ---- what a loop writes -------------------------------------------------------------------- */
+
+/* Places hold slab numbers in `index` still. */
+static void count_writes(const PlanStep *step, uint32_t steps, uint32_t *writes) {
+    for (uint32_t i = 0; i < steps; i++) {
+        const PlanStep *s = &step[i];
+        if (s->kind != STEP_LAUNCH) writes[s->arg[0].index]++; /* target, or counter */
+        for (uint32_t j = 0; s->kind == STEP_LAUNCH && j < s->args; j++)
+            writes[s->arg[j].index] += s->kernel->args.at[j]->written;
+        count_writes(s->step, s->steps, writes);
+    }
+}
+
+static bool is_once(const PlanStep *step, const uint32_t *writes, uint32_t outer,
+                    Arena *scratch) {
+    if (step->kind != STEP_LAUNCH) return false;
+    const bool *read = kernel_reads(step->kernel, scratch);
+    for (uint32_t j = 0; j < step->args; j++) {
+        const uint32_t slab = step->arg[j].index;
+        const bool written = step->kernel->args.at[j]->written;
+        if (written && (read[j] || slab < outer || writes[slab] > 1)) return false;
+        if (read[j] && writes[slab]) return false;
+    }
+    return true;
+}
+
+const bool *steps_once(const PlanStep *step, uint32_t steps, uint32_t outer,
+                       const uint32_t *kept, uint32_t kept_count, uint32_t slabs,
+                       Arena *scratch) {
+    bool *once = arena_array(scratch, bool, steps + 1);
+    uint32_t *writes = arena_array(scratch, uint32_t, slabs + 1);
+    for (uint32_t i = 0; i < kept_count; i++) writes[kept[i]] += 2;
+    count_writes(step, steps, writes);
+    for (uint32_t i = 0; i < steps; i++)
+        once[i] = is_once(&step[i], writes, outer, scratch);
+    return once;
 }

@@ -24,4 +24,11 @@ const Val *order_nodes(const Func *func, Arena *scratch, uint32_t *count);
  * to result `result` next, so that both may be the same memory. */
 bool group_shares(const Func *group, uint32_t param, uint32_t result, Arena *scratch);
 
+/* plan_once.c: [steps] of a loop's body that do the same in every iteration.  `outer`: slabs
+ * from there on are the body's own; `kept`: those that change from one iteration to the next,
+ * the counter and the carries. */
+const bool *steps_once(const PlanStep *step, uint32_t steps, uint32_t outer,
+                       const uint32_t *kept, uint32_t kept_count, uint32_t slabs,
+                       Arena *scratch);
+
 #endif

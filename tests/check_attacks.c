@@ -3,6 +3,7 @@
  * its gradients, and iterates against PyTorch's (tests/attacks/reference.npz, written by
  * reference.py there).
  */
+#include "codegen/backend.h"
 #include "frontend/program.h"
 #include "ir/eval.h"
 #include "passes/pass.h"
@@ -310,6 +311,136 @@ START_TEST(penalty_agrees_with_differences) {
 }
 END_TEST
 
+/* ---- what an attack costs ------------------------------------------------------------------- */
+
+/* TABLE: a net of examples/bench.tn, its image, contractions of one iteration. */
+static const struct {
+    const char *net, *image;
+    uint32_t contractions;
+} costs[] = {
+    {"lenet", "28, 28, 1", 8},
+    {"smallcnn", "28, 28, 1", 14},
+    {"resnet18", "32, 32, 3", 42},
+};
+
+static const Entry *load_bench(const char *text) {
+    Program *program = program_load_text(&arena, &diag, SOURCE_DIR "/examples/test.tn",
+                                         text, strlen(text), NULL);
+    ck_assert_msg(program != NULL, "%s", messages());
+    const Entry *entry = program_entry(program, "f");
+    ck_assert_msg(entry != NULL, "%s", messages());
+    return entry;
+}
+
+static const Entry *attack_on(int row, int images) {
+    return load_bench(arena_print(
+        &arena,
+        "use \"bench.tn\"\nfn f(x: f32[%d, %s], y: i32[%d]) =\n"
+        "    attack(pgd(eps = 0.3, step = 0.01, iters = 10), logits(%s), x, y)\n",
+        images, costs[row].image, images, costs[row].net));
+}
+
+static uint32_t count_op(const Func *func, Op op) {
+    uint32_t count = 0;
+    for (Val v = 0; v < func->nodes.count; v++) count += graph_node(func, v)->op == op;
+    return count;
+}
+
+/* The body of the only loop of @f. */
+static const Func *loop_of(const Func *func) {
+    for (Val v = 0; v < func->nodes.count; v++)
+        if (graph_node(func, v)->op == OP_repeat)
+            return node_attr(graph_node(func, v), ATTR_body)->func;
+    ck_abort_msg("@%s has no loop", func->name);
+}
+
+static const Target *host(void) {
+    Target *target = arena_new(&arena, Target);
+    ck_assert_int_eq(target_find(NULL, target), STATUS_OK);
+    return target;
+}
+
+static void run_passes(Module *module, const char *last) {
+    Arena scratch;
+    arena_init(&scratch, &guard);
+    PassContext cx = {&scratch, host()};
+    ck_assert(pipeline_run(&cx, module, last));
+    arena_free(&scratch);
+}
+
+/* Forward and input gradients of every layer, nothing else. */
+START_TEST(iterations_compute_no_more_than_needed) {
+    const Func *func = attack_on(_i, 2)->func;
+    run_passes(func->module, "autodiff");
+    ck_assert_uint_eq(count_op(loop_of(func), OP_contract), costs[_i].contractions);
+    func = attack_on(_i, 2)->func;
+    run_passes(func->module, "dce");
+    ck_assert_uint_eq(count_op(func, OP_contract), 0);
+}
+END_TEST
+
+/* TRADES and MART: outside of the loop one clean pass, one attacked pass, the gradients of
+ * both: 7 + 7 + 2 * (7 + 6) contractions; inside the attacked pass and its input gradients. */
+static const char *const both_sides[] = {
+    "trades(smallcnn, eps = 0.3, step = 0.01, iters = 10)",
+    "mart(smallcnn, eps = 0.3, step = 0.01, iters = 10)",
+    "awp(smallcnn, found_by(pgd(eps = 0.3, step = 0.01, iters = 10), smallcnn), "
+    "lose_found)",
+};
+
+START_TEST(clean_passes_are_shared) {
+    const char *text = arena_print(
+        &arena,
+        "use \"bench.tn\"\ntrain t {\n    data = synthetic(batch = 4, shape = "
+        "[28, 28, 1], classes = 10)\n    loss = %s\n    optim = sgd(rate = 0.1)\n"
+        "    epochs = 1\n}\n",
+        both_sides[_i]);
+    Program *program = program_load_text(&arena, &diag, SOURCE_DIR "/examples/test.tn",
+                                         text, strlen(text), NULL);
+    ck_assert_msg(program != NULL, "%s", messages());
+    const TrainBlock *block = program_train(program, "t");
+    ck_assert_msg(block != NULL, "%s", messages());
+    run_passes(program->module, "dce");
+    ck_assert_uint_eq(count_op(block->step, OP_contract), 40);
+    ck_assert_uint_eq(count_op(loop_of(block->step), OP_contract), 14);
+}
+END_TEST
+
+static bool is_pack(const PlanStep *step) {
+    return step->kind == STEP_LAUNCH && strstr(step->kernel->name, "_pack");
+}
+
+/* Weights are packed before the loop, and the last kernel of an iteration moves the input:
+ * sign, step and both clips are in the group of the first layer's input gradient. */
+START_TEST(iterations_share_packed_weights) {
+    const Entry *entry = attack_on(_i, 32);
+    Module *module = entry->func->module;
+    Arena scratch;
+    arena_init(&scratch, &guard);
+    PassContext cx = {&scratch, host()};
+    ck_assert(pipeline_run(&cx, module, NULL));
+    const Plan *plan = plan_entry(&cx, &arena, entry->func, layout_state(&arena, module));
+    uint32_t before = 0;
+    const PlanStep *last = NULL;
+    for (uint32_t i = 0; i < plan->steps; i++) {
+        before += is_pack(&plan->step[i]);
+        if (plan->step[i].kind != STEP_REPEAT) continue;
+        for (uint32_t k = 0; k < plan->step[i].steps; k++) {
+            last = &plan->step[i].step[k];
+            ck_assert_msg(!is_pack(last), "%s is in the loop", last->kernel->name);
+        }
+    }
+    ck_assert_uint_ge(before, 4);
+    ck_assert_ptr_nonnull(last);
+    const Func *group = module_find(module, last->label);
+    ck_assert_uint_eq(count_op(group, OP_contract), 1);
+    ck_assert_uint_eq(count_op(group, OP_sign), 1);
+    ck_assert_uint_ge(count_op(group, OP_min), 2);
+    ck_assert_uint_ge(count_op(group, OP_max), 2);
+    arena_free(&scratch);
+}
+END_TEST
+
 /* ---- a loss that cannot be raised ------------------------------------------------------------ */
 
 START_TEST(blind_losses_are_warned_of) {
@@ -335,6 +466,12 @@ Suite *suite_attacks(void) {
     tcase_add_loop_test(tcase, iterates_are_those_of_pytorch, 0,
                         sizeof methods / sizeof *methods);
     tcase_add_test(tcase, penalty_agrees_with_differences);
+    tcase_add_loop_test(tcase, iterations_compute_no_more_than_needed, 0,
+                        sizeof costs / sizeof *costs);
+    tcase_add_loop_test(tcase, clean_passes_are_shared, 0,
+                        sizeof both_sides / sizeof *both_sides);
+    tcase_add_loop_test(tcase, iterations_share_packed_weights, 0,
+                        sizeof costs / sizeof *costs);
     tcase_add_test(tcase, blind_losses_are_warned_of);
     suite_add_tcase(suite, tcase);
     return suite;
