@@ -380,12 +380,12 @@ START_TEST(iterations_compute_no_more_than_needed) {
 END_TEST
 
 /* TRADES and MART: outside of the loop one clean pass, one attacked pass, the gradients of
- * both: 7 + 7 + 2 * (7 + 6) contractions; inside the attacked pass and its input gradients. */
+ * both: 7 + 7 + 2 * (7 + 6) contractions; inside the attacked pass and its input gradients.
+ * AWP has no clean pass, and its proxy has the gradients twice; one-step attack: 14 more. */
 static const char *const both_sides[] = {
     "trades(smallcnn, eps = 0.3, step = 0.01, iters = 10)",
     "mart(smallcnn, eps = 0.3, step = 0.01, iters = 10)",
-    "awp(smallcnn, found_by(pgd(eps = 0.3, step = 0.01, iters = 10), smallcnn), "
-    "lose_found)",
+    "awp(smallcnn, found_by(fgsm(eps = 0.3), smallcnn), lose_found)",
 };
 
 START_TEST(clean_passes_are_shared) {
@@ -401,8 +401,8 @@ START_TEST(clean_passes_are_shared) {
     const TrainBlock *block = program_train(program, "t");
     ck_assert_msg(block != NULL, "%s", messages());
     run_passes(program->module, "dce");
-    ck_assert_uint_eq(count_op(block->step, OP_contract), 40);
-    ck_assert_uint_eq(count_op(loop_of(block->step), OP_contract), 14);
+    ck_assert_uint_eq(count_op(block->step, OP_contract), _i < 2 ? 40 : 54);
+    if (_i < 2) ck_assert_uint_eq(count_op(loop_of(block->step), OP_contract), 14);
 }
 END_TEST
 
