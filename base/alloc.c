@@ -19,8 +19,9 @@ static int must_fail(void) {
 
 static void *aligned_block(size_t bytes) {
     if (bytes < 2 * HUGE_PAGE) return aligned_alloc(64, bytes);
-    void *block = aligned_alloc(HUGE_PAGE, bytes);
-    if (block) madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+    void *block = NULL;
+    if (posix_memalign(&block, HUGE_PAGE, bytes)) return NULL;
+    madvise(block, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return block;
 }
 
