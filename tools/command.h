@@ -19,8 +19,8 @@ typedef struct Options {
     List set, bind, in, entry;
     int64_t threads, seed;
     double seconds;
-    const char *weights, *data, *out, *name, *after, *results, *compare, *cpu;
-    bool guarded, resume, kernels, tiles, profile, jsonl, json, no_cache, help;
+    const char *weights, *data, *pictures, *out, *name, *after, *results, *compare, *cpu;
+    bool fit, guarded, resume, kernels, tiles, profile, jsonl, json, no_cache, help;
 } Options;
 
 typedef Status Verb(const Options *options);

@@ -21,13 +21,13 @@ bool data_load(const DataSpec *spec, const char *folder, DataSet *out, char *mes
     if (named) return data_named_load(named, folder, out, message);
     if (load) return load(spec, folder, out, message);
     if (!strcmp(spec->kind, "synthetic")) return data_synthetic(spec, out, message);
-    static const char *const kinds[] = {"fashion_mnist", "mnist", "cifar10",
-                                        "idx",           "npy",   "npz"};
+    static const char *const kinds[] = {"fashion_mnist", "mnist", "cifar10", "idx",
+                                        "npy",           "npz",   "pictures"};
     const char *near = nearest_word(spec->kind, kinds, sizeof kinds / sizeof *kinds);
     return fail(
         message,
         "there is no data set '%s'%s%s; known are fashion_mnist, mnist, cifar10, and "
-        "files by idx(...), npy(...), npz(...)",
+        "files by idx(...), npy(...), npz(...), pictures(...)",
         spec->kind, near ? ", did you mean " : "", near ? near : "");
 }
 
@@ -157,7 +157,9 @@ bool data_find(void *context, const DataSpec *spec, DataInfo *info, char *messag
             return fail(message, "a program uses at most %u data sets", shelf->count);
         DataSet *set = &shelf->book[shelf->count].set;
         double start = seconds_now();
-        bool ok = data_load(spec, shelf->folder, set, message);
+        *set = (DataSet){0};
+        bool ok = shelf->pictures ? data_pictures(shelf, spec, set, message)
+                                  : data_load(spec, shelf->folder, set, message);
         shelf->seconds += seconds_now() - start;
         if (!ok) {
             data_free(set);

@@ -28,8 +28,10 @@ void data_gather(const Tensor *field, const int64_t *order, int64_t count, int64
 /* The program_load callback; keeps the sets it has loaded. */
 typedef struct DataShelf {
     const char *folder;
-    bool describe;  /* known sets by name are described only, never loaded */
-    double seconds; /* spent in loading */
+    bool describe;        /* known sets by name are described only, never loaded */
+    const char *pictures; /* folder that stands for every set's test part, NULL: none */
+    bool fit;             /* those pictures are fitted */
+    double seconds;       /* spent in loading */
     uint32_t count;
     struct {
         const char *key; /* owned, from mem_alloc */
@@ -52,10 +54,17 @@ const NamedSet *data_named(const char *kind);
 bool data_named_load(const NamedSet *named, const char *folder, DataSet *out,
                      char *message);
 
-/* data_files.c: the sets whose files the program names. */
+/* data_files.c: the sets whose files the program names, and where such a file is: `path` has
+ * room for PATH_MAX bytes. */
+const char *data_path(const char *name, const char *folder, char *path);
 typedef bool FilesLoad(const DataSpec *spec, const char *folder, DataSet *out,
                        char *message);
 FilesLoad *data_files(const char *kind); /* NULL: no such kind */
+
+/* data_pictures.c: the set's description, no training part, and the shelf's pictures as its
+ * test part. */
+bool data_pictures(const DataShelf *shelf, const DataSpec *spec, DataSet *out,
+                   char *message);
 
 /* data_synthetic.c */
 bool data_synthetic(const DataSpec *spec, DataSet *out, char *message);

@@ -4,15 +4,18 @@
  *   left out, and so may the labels
  *   npz("file.npz", "x", "y", "xt", "yt")           names of arrays; without them
  * x_train, y_train, x_test, y_test or x, y
+ *   pictures("train", "test")                       folders of a folder for each class; the
+ *   test may be left out, and shape = [32, 32, 3] fits the pictures
  */
 #include "tools/data.h"
+#include "tools/picture.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* As it is, else in --data, else in $TENON_DATA. */
-static const char *find_path(const char *name, const char *folder, char *path) {
+const char *data_path(const char *name, const char *folder, char *path) {
     const char *const base[] = {folder, getenv("TENON_DATA")};
     if (file_exists(name) || *name == '/') return name;
     for (int i = 0; i < 2; i++) {
@@ -36,7 +39,7 @@ static bool load_each(const DataSpec *spec, const char *folder, Read *read, Data
     Tensor *const place[] = {&out->train[0], &out->train[1], &out->test[0],
                              &out->test[1]};
     for (uint32_t i = 0; i < spec->paths; i++)
-        if (!read(find_path(spec->path[i], folder, path), place[i], message))
+        if (!read(data_path(spec->path[i], folder, path), place[i], message))
             return false;
     return data_finish(out, spec->paths == 1 ? 1 : 2, 0, message) ||
            fail_at(message, spec->path[0]);
@@ -77,7 +80,7 @@ static bool load_npz(const DataSpec *spec, const char *folder, DataSet *out,
         return fail(message,
                     "npz(...) takes an archive and the names of 0, 1, 2 or 4 arrays");
     char path[PATH_MAX];
-    const char *archive = find_path(spec->path[0], folder, path);
+    const char *archive = data_path(spec->path[0], folder, path);
     Bytes file;
     if (!file_read(archive, &file, message)) return false;
     bool ok;
@@ -92,12 +95,32 @@ static bool load_npz(const DataSpec *spec, const char *folder, DataSet *out,
     return ok || fail_at(message, archive);
 }
 
+static bool load_pictures(const DataSpec *spec, const char *folder, DataSet *out,
+                          char *message) {
+    char train[PATH_MAX], test[PATH_MAX];
+    const int64_t *dim = spec->rank ? spec->dim : NULL;
+    if (spec->paths < 1 || spec->paths > 2 || (dim && spec->rank != 3))
+        return fail(message, "pictures(...) takes a folder to train with, perhaps one to "
+                             "test with, and shape = [height, width, channels]");
+    const char *first = data_path(spec->path[0], folder, train);
+    if (!pictures_by_class(first, NULL, dim, 0, &out->train[0], &out->train[1], message))
+        return false;
+    if (spec->paths == 2 &&
+        !pictures_by_class(data_path(spec->path[1], folder, test), first, dim, 0,
+                           &out->test[0], &out->test[1], message))
+        return false;
+    return data_finish(out, 2, 0, message) || fail_at(message, first);
+}
+
 FilesLoad *data_files(const char *kind) {
     static const struct {
         const char *kind;
         FilesLoad *load;
-    } rows[] = {
-        {"idx", load_idx}, {"npy", load_npy}, {"npz", load_npz}, {"saved", load_npz}};
+    } rows[] = {{"idx", load_idx},
+                {"npy", load_npy},
+                {"npz", load_npz},
+                {"saved", load_npz},
+                {"pictures", load_pictures}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!strcmp(rows[i].kind, kind)) return rows[i].load;
     return NULL;

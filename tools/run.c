@@ -1,5 +1,6 @@
 /* tenon run: an entry on arrays from files or the command line. */
 #include "base/alloc.h"
+#include "tools/picture.h"
 #include "tools/session.h"
 #include <limits.h>
 #include <stdio.h>
@@ -30,11 +31,34 @@ static const char *type_text(Session *s, const Type *type) {
 static Status wrong_shape(Run *run, uint32_t i) {
     char shape[128];
     const Tensor *t = &run->in[i];
-    return session_fail(run->session, STATUS_INPUT, "%s is %s, '%s' needs %s for '%s'",
-                        run->session->options->in.at[i],
-                        shape_text(t->elem, t->rank, t->dim, shape, sizeof shape),
+    const char *path = run->session->options->in.at[i];
+    return session_fail(run->session, STATUS_INPUT, "%s is %s, '%s' needs %s for '%s'%s",
+                        path, shape_text(t->elem, t->rank, t->dim, shape, sizeof shape),
                         run->entry->name, type_text(run->session, &run->in_port[i]->type),
-                        run->in_port[i]->name);
+                        run->in_port[i]->name,
+                        pictures_are(path) ? "; --fit cuts and scales pictures" : "");
+}
+
+/* Pictures are numbers in [0, 1], as they are in training. */
+static Status read_pictures(Run *run, uint32_t i) {
+    char message[MESSAGE_BYTES];
+    Session *s = run->session;
+    const Type *type = &run->in_port[i]->type;
+    const Dim *dim = type->dim + (type->rank < 3 ? 0 : type->rank - 3);
+    const bool fixed =
+        dim_is_const(dim[0]) && dim_is_const(dim[1]) && dim_is_const(dim[2]);
+    if (type->rank != 3 && type->rank != 4)
+        return session_fail(s, STATUS_INPUT, "'%s' takes %s for '%s', no pictures",
+                            run->entry->name, type_text(s, type), run->in_port[i]->name);
+    if (s->options->fit && !fixed)
+        return session_fail(s, STATUS_INPUT,
+                            "--fit: '%s' leaves the size of its pictures open; --bind "
+                            "gives it",
+                            run->entry->name);
+    if (pictures_as_input(s->options->in.at[i], s->options->fit ? dim : NULL, type->rank,
+                          type->elem, &run->in[i], message))
+        return run->in[i].rank == type->rank ? STATUS_OK : wrong_shape(run, i);
+    return session_fail(s, STATUS_INPUT, "%s", message);
 }
 
 /* Numbers that fit are taken in any type, except that bytes never become reals unseen:
@@ -44,6 +68,7 @@ static Status read_input(Run *run, uint32_t i) {
     Session *s = run->session;
     Tensor *t = &run->in[i];
     const Type *type = &run->in_port[i]->type;
+    if (pictures_are(s->options->in.at[i])) return read_pictures(run, i);
     if (!input_read(s->options->in.at[i], t, message))
         return session_fail(s, STATUS_INPUT, "%s", message);
     if (t->rank != type->rank) return wrong_shape(run, i);

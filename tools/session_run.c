@@ -99,6 +99,8 @@ Status session_run(const Options *options, const char *path, SessionBody *body,
     }
     s->options = options;
     s->context = context;
+    s->shelf.pictures = options->pictures;
+    s->shelf.fit = options->fit;
     Status status = session_guard(s, settings_body);
     if (status == STATUS_OK) status = session_guard(s, body);
     print_end(s, status);

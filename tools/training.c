@@ -79,7 +79,8 @@ static Status allocate(Training *t) {
     bool ok =
         (t->order = mem_alloc((size_t)t->data->info.train_count * sizeof *t->order));
     for (uint32_t i = 0; i < t->data->info.fields; i++) {
-        const Tensor *field = &t->data->train[i];
+        const DataSet *data = t->data;
+        const Tensor *field = data->train[i].data ? &data->train[i] : &data->test[i];
         size_t row = (size_t)(tensor_bytes(field) / field->dim[0]);
         ok = ok && (t->row[i] = mem_alloc(row * (size_t)t->batch));
     }
@@ -200,8 +201,10 @@ static Status evaluate_part(Training *t, const Tensor *part, int64_t begin, int6
 
 Status training_evaluate(Training *t, Figures *valid, Figures *test) {
     const DataInfo *info = &t->data->info;
-    Status status =
-        evaluate_part(t, t->data->train, t->train_count, info->train_count, valid);
+    const bool whole =
+        t->data->train[0].data != NULL; /* not only a folder to test with */
+    Status status = evaluate_part(t, t->data->train, t->train_count,
+                                  whole ? info->train_count : t->train_count, valid);
     if (status != STATUS_OK) return status;
     return evaluate_part(t, t->data->test, 0, info->test_count, test);
 }
