@@ -198,19 +198,20 @@ static Status link_object(Arena *arena, const Object *object, const char *path,
 
 /* ---- all files -------------------------------------------------------------------------- */
 
-static Status write_header(Arena *arena, const Object *object, const char *path,
-                           char *message) {
+static const char *header_path(Arena *arena, const Object *object, const char *path) {
+    return beside(arena, path, arena_print(arena, "%s.h", object->name));
+}
+
+static Status write_header(const Object *object, const char *header, char *message) {
     const Piece piece = {object->header, strlen(object->header)};
-    const char *name = arena_print(arena, "%s.h", object->name);
-    return file_replace(beside(arena, path, name), &piece, 1, message) ? STATUS_OK
-                                                                       : STATUS_SYSTEM;
+    return file_replace(header, &piece, 1, message) ? STATUS_OK : STATUS_SYSTEM;
 }
 
 /* The header first: it is small, and an object without one is of no use. */
 static Status write_bytes(Arena *arena, const Object *object, const char *path,
                           const void *bytes, size_t count, char *message) {
     const Piece piece = {bytes, count};
-    Status status = write_header(arena, object, path, message);
+    Status status = write_header(object, header_path(arena, object, path), message);
     if (status != STATUS_OK) return status;
     return file_replace(path, &piece, 1, message) ? STATUS_OK : STATUS_SYSTEM;
 }
@@ -231,10 +232,11 @@ static Status without_cc(Arena *arena, const Object *object, const char *path,
 static Status write_shared(Arena *arena, const Object *object, const char *path,
                            char *message) {
     bool missing;
+    const char *header = header_path(arena, object, path); /* while no file is about */
     const char *fresh = arena_print(arena, "%s.%ld.new", path, (long)getpid());
     Status status = link_object(arena, object, path, fresh, &missing, message);
     if (missing) return without_cc(arena, object, path, message);
-    if (status == STATUS_OK) status = write_header(arena, object, path, message);
+    if (status == STATUS_OK) status = write_header(object, header, message);
     if (status == STATUS_OK && rename(fresh, path)) {
         snprintf(message, MESSAGE_BYTES, "%.300s: cannot be written: %s", path,
                  strerror(errno));

@@ -1,11 +1,12 @@
-/* Memory that ends, at every allocation in turn: from a program's text to its code, and in
- * checkpoints.  Each time a status comes back, and nothing leaks (under the sanitizer). */
+/* Memory that ends, at every allocation in turn: from a program's text to its code, to a
+ * library, and in checkpoints.  Each time a status comes back, and nothing leaks (under the sanitizer). */
 #include "base/alloc.h"
 #include "codegen/backend.h"
 #include "frontend/program.h"
 #include "passes/pass.h"
 #include "tests/scratch.h"
 #include "tools/checkpoint.h"
+#include "tools/library.h"
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,41 @@ START_TEST(compiling_survives_the_end_of_memory) {
 }
 END_TEST
 
+/* ---- libraries ------------------------------------------------------------------------ */
+
+static Status library_body(Session *session) {
+    const LibrarySettings settings = {.path = scratch_path("libtiny.a")};
+    LibraryFacts facts;
+    return library_build(session, &settings, &facts);
+}
+
+static Status make_library(const char *path, const char *cache, long fail_at) {
+    const SessionSettings settings = {.cache = cache, .threads = 1};
+    mem_fail_at(fail_at);
+    Session *session = session_open(path, &settings);
+    Status status = session ? session_guard(session, library_body) : STATUS_MEMORY;
+    mem_fail_at(-1);
+    session_close(session);
+    return status;
+}
+
+START_TEST(libraries_survive_the_end_of_memory) {
+    scratch_open();
+    const char *path = SOURCE_DIR "/tests/programs/small.tn", *cache = scratch_path("o");
+    long calls = mem_calls();
+    ck_assert_int_eq(make_library(path, cache, -1), STATUS_OK);
+    ck_assert_int_gt(mem_calls() - calls, 20);
+    for (long n = 0;; n++) {
+        calls = mem_calls();
+        Status status = make_library(path, cache, n);
+        if (mem_calls() - calls <= n) break;
+        ck_assert_msg(status == STATUS_MEMORY || status == STATUS_OK,
+                      "allocation %ld: status %d", n, status);
+    }
+    scratch_close();
+}
+END_TEST
+
 /* Fails at each allocation until `call` succeeds; it says so every time. */
 static void fail_in_turn(bool (*call)(const char *path, char *message),
                          const char *path) {
@@ -149,6 +185,7 @@ Suite *suite_faults(void) {
     TCase *tcase = tcase_create("memory");
     tcase_set_timeout(tcase, 120);
     tcase_add_test(tcase, compiling_survives_the_end_of_memory);
+    tcase_add_test(tcase, libraries_survive_the_end_of_memory);
     tcase_add_test(tcase, checkpoints_survive_the_end_of_memory);
     suite_add_tcase(suite, tcase);
     return suite;
