@@ -53,23 +53,37 @@ int object_check(uint64_t abi, const ObjectInfo *object) {
     return abi == object->abi ? check_cpu(object) : TN_ERROR_ABI;
 }
 
+/* First values, on zeros. */
+static int run_inits(char *base, int32_t seed, const ObjectInfo *object) {
+    const void *const in[] = {&seed};
+    memset(base, 0, (size_t)object->state_bytes);
+    for (int64_t i = 0; i < object->inits; i++) {
+        int code = object->init[i].run(base + OBJECT_STATE_HEAD, base + object->scratch,
+                                       (const void *)in, NULL, NULL);
+        if (code != TN_OK) return code;
+    }
+    return TN_OK;
+}
+
+/* The embedded numbers, and zeros between them where nothing else was written. */
+static void copy_weights(char *base, bool zeros, const ObjectInfo *object) {
+    int64_t at = 0;
+    for (int64_t i = 0; i < object->weights; i++) {
+        const ObjectWeight *weight = &object->weight[i];
+        if (zeros) memset(base + at, 0, (size_t)(weight->offset - at));
+        memcpy(base + weight->offset, weight->data, (size_t)weight->bytes);
+        at = weight->offset + weight->bytes;
+    }
+    if (zeros) memset(base + at, 0, (size_t)(object->state_bytes - at));
+}
+
 int object_init(void *state, uint64_t seed, const ObjectInfo *object) {
     int code = check_block(state);
     if (code == TN_OK) code = check_cpu(object);
     if (code == TN_OK && seed > INT32_MAX) code = TN_ERROR_RANGE;
+    if (code == TN_OK && object->inits) code = run_inits(state, (int32_t)seed, object);
     if (code != TN_OK) return code;
-    char *base = state;
-    memset(state, 0, (size_t)object->state_bytes);
-    const int32_t word = (int32_t)seed;
-    const void *const in[] = {&word};
-    for (int64_t i = 0; i < object->inits; i++) {
-        code = object->init[i].run(base + OBJECT_STATE_HEAD, base + object->scratch,
-                                   (const void *)in, NULL, NULL);
-        if (code != TN_OK) return code;
-    }
-    for (int64_t i = 0; i < object->weights; i++)
-        memcpy(base + object->weight[i].offset, object->weight[i].data,
-               (size_t)object->weight[i].bytes);
+    copy_weights(state, !object->inits, object);
     Head head = head_of(object);
     memcpy(state, &head, sizeof head);
     return TN_OK;

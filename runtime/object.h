@@ -53,9 +53,9 @@ struct ObjectInfo {
     int64_t guarded;
     int64_t params, inits, weights;
     const tn_param *param;
-    const ObjectEntry *init; /* one input: i32 seed */
-    const ObjectWeight *weight;
-    uint64_t cpu[CPU_WORDS]; /* bits that must be there */
+    const ObjectEntry *init;    /* one input: i32 seed */
+    const ObjectWeight *weight; /* by offset */
+    uint64_t cpu[CPU_WORDS];    /* bits that must be there */
 };
 
 void object_cpu(uint64_t have[CPU_WORDS]); /* of this processor; 0s if it is no x86-64 */

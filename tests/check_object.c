@@ -317,6 +317,28 @@ START_TEST(weights_are_embedded) {
 }
 END_TEST
 
+/* What was in the memory before does not matter. */
+START_TEST(init_leaves_nothing_of_before) {
+    static const char *const options[] = {
+        "", "--entry small --bind N=4 --weights run/last.safetensors",
+        "--entry plain --weights run/last.safetensors"};
+    scratch_open();
+    assert_code(command_run("train " PROGRAM " --out run --threads 1"), 0);
+    compile("libsmall.so", options[_i]);
+    Library l = library_open(scratch_path("libsmall.so"), "small");
+    size_t bytes = l.state_size();
+    void *other = aligned_alloc(64, bytes);
+    memset(other, 0xFF, bytes);
+    memset(l.state, 0, bytes);
+    ck_assert_int_eq(l.init(l.state, 1), TN_OK);
+    ck_assert_int_eq(l.init(other, 1), TN_OK);
+    ck_assert_mem_eq(other, l.state, bytes);
+    free(other);
+    library_close(&l);
+    scratch_close();
+}
+END_TEST
+
 /* ---- threads ---------------------------------------------------------------------------- */
 
 enum { THREADS = 8, STEPS = 200 };
@@ -673,6 +695,7 @@ Suite *suite_object(void) {
     tcase_add_test(tcase, any_n_up_to_the_maximum);
     tcase_add_test(tcase, order_is_the_shuffle_of_train);
     tcase_add_test(tcase, weights_are_embedded);
+    tcase_add_loop_test(tcase, init_leaves_nothing_of_before, 0, 3);
     tcase_add_test(tcase, eight_threads_do_not_meet);
     tcase_add_loop_test(tcase, every_misuse_has_its_code, 0,
                         sizeof wrongs / sizeof *wrongs);
