@@ -7,9 +7,14 @@
 #include "ir/graph.h"
 #include "ir/plan.h"
 
+/* Told of the module after each pass. */
+typedef void PassWatch(void *watcher, const char *pass, const Module *module);
+
 typedef struct PassContext {
     Arena *scratch; /* released after each pass */
     const Target *target;
+    PassWatch *watch; /* NULL: nobody */
+    void *watcher;
 } PassContext;
 
 #define PASS(name, what) bool pass_##name(PassContext *cx, Module *module);

@@ -32,6 +32,7 @@ bool pipeline_run(PassContext *cx, Module *module, const char *last) {
         /* Stage marks belong to the pass before them. */
         while (i + 1 < count && !rows[i + 1].run) module->stage = rows[++i].stage;
         verify(cx, module, row->name);
+        if (cx->watch) cx->watch(cx->watcher, row->name, module);
         arena_release(cx->scratch, mark);
         if (last && !strcmp(row->name, last)) break;
     }

@@ -158,6 +158,30 @@ START_TEST(truths_choose_the_best_epoch) {
 }
 END_TEST
 
+/* Forward 3 contractions (conv and two dense); backward two for each but the input's own. */
+START_TEST(passes_are_explained) {
+    const Result *r = command_run("train tiny.tn --explain --out run");
+    assert_code(r, 0);
+    assert_in("contractions", r->out);
+    assert_in("elaborate", r->out);
+    ck_assert(!file_exists(scratch_path("run")));
+    r = command_run("train tiny.tn --explain --json");
+    assert_code(r, 0);
+    json_t *rows = json_loads(r->out, 0, NULL);
+    ck_assert(json_is_array(rows));
+    size_t i;
+    json_t *row;
+    json_array_foreach(rows, i, row) {
+        const char *pass = json_string_value(json_object_get(row, "pass"));
+        json_int_t found = json_integer_value(json_object_get(row, "contractions"));
+        if (!strcmp(pass, "elaborate")) ck_assert_int_eq(found, 3);
+        if (!strcmp(pass, "dce")) ck_assert_int_eq(found, 8);
+    }
+    ck_assert_uint_ge(i, 8);
+    json_decref(rows);
+}
+END_TEST
+
 /* Three steps on each batch: thrice the steps. */
 START_TEST(batches_are_replayed) {
     const char *data =
@@ -378,6 +402,7 @@ Suite *suite_train(void) {
     tcase_set_timeout(t, 120);
     tcase_add_test(t, training_learns_and_keeps);
     tcase_add_test(t, truths_choose_the_best_epoch);
+    tcase_add_test(t, passes_are_explained);
     tcase_add_test(t, batches_are_replayed);
     tcase_add_test(t, a_new_run_moves_the_old_one);
     tcase_add_test(t, resume_reaches_the_same_bits);

@@ -21,6 +21,7 @@ double timing_median(const Timing *timing);
 typedef struct Effort {
     double flop, bytes;
 } Effort;
+double node_flop(const Func *func, const Node *node); /* 0 for views and control */
 Effort step_effort(const Module *module, const PlanStep *step); /* of its whole group */
 Effort plan_effort(const Module *module, const Plan *plan);
 

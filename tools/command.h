@@ -20,7 +20,8 @@ typedef struct Options {
     int64_t threads, seed;
     double seconds;
     const char *weights, *data, *pictures, *out, *name, *after, *results, *compare, *cpu;
-    bool fit, guarded, resume, kernels, tiles, profile, jsonl, json, no_cache, help;
+    bool fit, guarded, resume, explain, kernels, tiles, profile, jsonl, json, no_cache,
+        help;
 } Options;
 
 typedef Status Verb(const Options *options);

@@ -11,7 +11,7 @@ static double bytes(Dims *dims, const Type *type) {
 }
 
 /* Two for each product of a contraction, one for each element of other arithmetic. */
-static double node_flop(const Func *group, const Node *node) {
+double node_flop(const Func *group, const Node *node) {
     Dims *dims = &group->module->dims;
     double products = 2;
     switch ((int)op_info[node->op].class) {

@@ -44,6 +44,8 @@ typedef struct Session {
     const char *path;       /* of the program */
     void *context;          /* the body's own */
     Target target;
+    PassWatch *watch; /* of session_passes; NULL: nobody */
+    void *watcher;
     DataShelf shelf;
     DataLookup lookup;
     ProgramOptions program_options; /* as long as the program */

@@ -18,7 +18,10 @@ int session_threads(const Session *s) {
 }
 
 Status session_passes(Session *s, const char *last) {
-    PassContext cx = {.scratch = &s->scratch, .target = &s->target};
+    PassContext cx = {.scratch = &s->scratch,
+                      .target = &s->target,
+                      .watch = s->watch,
+                      .watcher = s->watcher};
     if (!s->target.vector_bytes) {
         Status status = target_find(s->settings.cpu, &s->target);
         if (status != STATUS_OK)

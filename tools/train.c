@@ -154,7 +154,8 @@ Status verb_train(const Options *options) {
                             : "tenon train: --resume needs the run's folder, --out\n");
         return STATUS_USAGE;
     }
-    Status status = session_run(options, options->arg.at[0], train_body, NULL);
+    SessionBody *body = options->explain ? explain_body : train_body;
+    Status status = session_run(options, options->arg.at[0], body, NULL);
     if (stopped_by && status == STATUS_OK) {
         fflush(stdout);
         signal(stopped_by, SIG_DFL);

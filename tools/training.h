@@ -57,4 +57,7 @@ void progress_step(const Training *t);                     /* one line, drawn ag
 void progress_epoch(const Training *t, const json_t *row); /* one line that stays */
 void progress_clear(void);
 
+/* explain.c: what each pass makes of a block's step; nothing is trained. */
+Status explain_body(Session *session);
+
 #endif
