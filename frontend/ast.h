@@ -131,7 +131,7 @@ struct Ast {
             Ast *value;
         } define;
         struct {
-            Ast *period, *body;
+            Ast *period, *body; /* period: in steps; NULL: after each epoch */
         } every;
     };
 };
@@ -161,10 +161,16 @@ struct AstFunction {
     Ast *body;
 };
 
+/* A training block, or a phase of one: what stands in it goes before the block's own. */
 typedef struct AstTrain {
     const char *name;
     Span span;
+    uint32_t params;
+    const AstParam *param;
     AstArgs fields;
+    AstList statements; /* let, state, every */
+    uint32_t phases;
+    const struct AstTrain *const *phase; /* phases themselves have none */
 } AstTrain;
 
 typedef struct AstAlias {

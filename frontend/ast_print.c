@@ -179,8 +179,8 @@ static void print_node(Printer *p, const Ast *ast) {
     case AST_state: print_definition(p, ast, "state "); break;
     case AST_next: print_definition(p, ast, "next "); break;
     case AST_every:
-        text_puts(p->out, "every ");
-        print_expression(p, ast->every.period, 0);
+        text_puts(p->out, ast->every.period ? "every " : "after epoch");
+        if (ast->every.period) print_expression(p, ast->every.period, 0);
         text_puts(p->out, " ");
         print_block(p, ast->every.body);
         break;
@@ -195,12 +195,10 @@ static void print_expression(Printer *p, const Ast *ast, int level) {
     if (parentheses) text_puts(p->out, ")");
 }
 
-static void print_function(Printer *p, const AstFunction *function) {
-    text_puts(p->out, function_word[function->kind]);
-    if (function->name) text_printf(p->out, " %s", function->name);
+static void print_parameters(Printer *p, uint32_t count, const AstParam *at) {
     text_puts(p->out, "(");
-    for (uint32_t i = 0; i < function->params; i++) {
-        const AstParam *param = &function->param[i];
+    for (uint32_t i = 0; i < count; i++) {
+        const AstParam *param = &at[i];
         text_printf(p->out, "%s%s", i ? ", " : "", param->name);
         if (param->type) text_puts(p->out, ": ");
         if (param->type) print_type(p, param->type);
@@ -208,6 +206,12 @@ static void print_function(Printer *p, const AstFunction *function) {
         if (param->value) print_expression(p, param->value, 0);
     }
     text_puts(p->out, ")");
+}
+
+static void print_function(Printer *p, const AstFunction *function) {
+    text_puts(p->out, function_word[function->kind]);
+    if (function->name) text_printf(p->out, " %s", function->name);
+    print_parameters(p, function->params, function->param);
     if (function->result) text_puts(p->out, " -> ");
     if (function->result) print_type(p, function->result);
     text_puts(p->out, function->body->kind == AST_block ? " " : " = ");
@@ -215,16 +219,27 @@ static void print_function(Printer *p, const AstFunction *function) {
 }
 
 static void print_train(Printer *p, const AstTrain *train) {
-    text_printf(p->out, "train %s {", train->name);
+    text_printf(p->out, "%s", train->name);
+    if (train->params) print_parameters(p, train->params, train->param);
+    text_puts(p->out, " {");
     p->indent++;
     for (uint32_t i = 0; i < train->fields.count; i++) {
         print_newline(p);
         text_printf(p->out, "%s = ", train->fields.at[i].name);
         print_expression(p, train->fields.at[i].value, 0);
     }
+    for (uint32_t i = 0; i < train->statements.count; i++) {
+        print_newline(p);
+        print_node(p, train->statements.at[i]);
+    }
+    for (uint32_t i = 0; i < train->phases; i++) {
+        print_newline(p);
+        text_puts(p->out, "phase ");
+        print_train(p, train->phase[i]);
+    }
     p->indent--;
     print_newline(p);
-    text_puts(p->out, "}\n");
+    text_puts(p->out, "}");
 }
 
 void ast_print(const AstFile *file, Text *out) {
@@ -244,7 +259,11 @@ void ast_print(const AstFile *file, Text *out) {
         print_function(&p, file->functions.at[i]);
         text_puts(out, "\n");
     }
-    for (uint32_t i = 0; i < file->trains.count; i++) print_train(&p, file->trains.at[i]);
+    for (uint32_t i = 0; i < file->trains.count; i++) {
+        text_puts(out, "train ");
+        print_train(&p, file->trains.at[i]);
+        text_puts(out, "\n");
+    }
 }
 
 void ast_print_type(const AstType *type, Text *out) {

@@ -33,22 +33,11 @@ static Value part_leaf(Elab *e, void *context, Value v) {
 }
 
 static Func *region_body(Elab *e, const Region *region) {
-    Frame *frame = region->frame;
-    Func *body =
-        module_func(e->module, arena_print(e->arena, "attack%u", e->bodies++), FUNC_BODY);
-    Val *map = arena_array(e->arena, Val, frame->func->nodes.count);
-    Val *params = arena_array(e->arena, Val, frame->imports.count + 1);
-    for (Val v = 0; v < frame->func->nodes.count; v++) map[v] = NO_VAL;
-    for (uint32_t i = 0; i < frame->imports.count; i++) {
-        Val inner = frame->imports.at[i].inner;
-        params[i] = func_param(body, arena_print(e->arena, "c%u", i), ROLE_INPUT,
-                               *graph_type(frame->func, inner), region->span);
-    }
-    frame_finish(e, frame, body, params, map);
+    FramePort *result = arena_array(e->arena, FramePort, region->value.count);
     for (uint32_t i = 0; i < region->value.count; i++)
-        func_result(body, arena_print(e->arena, "r%u", i), ROLE_OUTPUT,
-                    map[region->value.at[i]], -1);
-    return body;
+        result[i] = (FramePort){arena_print(e->arena, "r%u", i), region->value.at[i]};
+    return frame_body(e, region->frame, "attack", NULL, 0, result, region->value.count,
+                      region->span);
 }
 
 /* The node in the frame around, and its parts in the form of `z`. */

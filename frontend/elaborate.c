@@ -194,6 +194,30 @@ static void hint_fields(Elab *e, const Value *record, const char *name) {
     if (near) elab_hint(e, "did you mean `%s`?", near);
 }
 
+/* Layers named by a `let` are kept as let#0, let#1, ...: a record of them by number. */
+static Value layers_of(Elab *e, const Value *record, const char *name) {
+    const size_t length = strlen(name);
+    Field *fields = arena_array(e->arena, Field, record->record.count + 1);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < record->record.count; i++) {
+        const Field *field = &record->record.at[i];
+        if (!strncmp(field->name, name, length) && field->name[length] == '#')
+            fields[count++] = (Field){field->name + length + 1, field->value};
+    }
+    return (Value){.kind = VALUE_record, .record = {count, fields}};
+}
+
+static Value field_of(Elab *e, const Value *record, const char *name, Span span) {
+    const Value *v = value_field(record, name);
+    if (v) return *v;
+    Value layers = layers_of(e, record, name);
+    if (layers.record.count > 1) return layers;
+    if (layers.record.count) return *layers.record.at[0].value;
+    elab_error(e, span, "no field `%s` in %s", name, elab_words(e, record));
+    hint_fields(e, record, name);
+    return value_unknown;
+}
+
 static Value elab_field(Elab *e, Env env, const Ast *ast) {
     Value of = elab_expression(e, env, ast->field.of);
     if (of.kind == VALUE_unknown) return of;
@@ -205,15 +229,11 @@ static Value elab_field(Elab *e, Env env, const Ast *ast) {
                       ast->field.name);
         return value_unknown;
     }
-    const Value *v = value_field(&of, ast->field.name);
-    if (v) return *v;
-    elab_error(e, ast->field.name_span, "no field `%s` in %s", ast->field.name,
-               elab_words(e, &of));
-    hint_fields(e, &of, ast->field.name);
-    return value_unknown;
+    return field_of(e, &of, ast->field.name, ast->field.name_span);
 }
 
-/* list[i], and tensor[i]: part i along the first axis. */
+/* list[i]; tensor[i]: part i along the first axis; record["name"], and record[0] where the
+ * name is a number, as of a layer. */
 static Value elab_index(Elab *e, Env env, const Ast *ast) {
     Value of = elab_expression(e, env, ast->index.of);
     Value at = elab_expression(e, env, ast->index.at);
@@ -221,6 +241,12 @@ static Value elab_index(Elab *e, Env env, const Ast *ast) {
     if (of.kind == VALUE_tensor) {
         Value arg[] = {of, at, value_int(0)};
         return elab_call(e, closure_builtin(e, builtin_find("take")), arg, 3, ast->span);
+    }
+    if (of.kind == VALUE_record && (at.kind == VALUE_int || at.kind == VALUE_string)) {
+        const char *name = at.kind == VALUE_string
+                               ? at.text
+                               : arena_print(e->arena, "%" PRId64, at.integer);
+        return field_of(e, &of, name, ast->index.at->span);
     }
     if (of.kind != VALUE_list || at.kind != VALUE_int) {
         elab_error(e, ast->span, "an index wants a list and a number, found %s and %s",

@@ -9,6 +9,7 @@
  *     elaborate_align.c    promotion and broadcasting
  *     elaborate_frame.c    graph functions under construction, what they capture, repeat
  *     elaborate_net.c      parameters, state, layers and their paths, optimisers
+ *     elaborate_every.c    next, every, after epoch
  *     elaborate_grad.c     grad, trees of parameters
  *     builtin_attack.c     regions under an adversary
  *     builtin*.c           the primitives, table builtin.def
@@ -99,6 +100,8 @@ typedef struct Run {
     bool missed_params; /* params() was asked before the model was known */
     const NameBinding
         *schedule; /* step, epoch, steps_per_epoch, epochs in training blocks */
+    int64_t begin; /* the step at which the phase of the training block begins */
+    VEC(struct Late) late;
 } Run;
 
 /* ---- instances: a net or optimiser while its body runs ---------------------------------- */
@@ -125,6 +128,21 @@ typedef struct Instance {
     const Value *tree; /* parameters given by with(); NULL: its own */
     int32_t of;        /* optimisers: the slot they move; nets: -1 */
 } Instance;
+
+/* A statement that waits until the optimiser has moved the parameters. */
+typedef struct Late {
+    const Ast *ast; /* next, every */
+    Env env;
+    Instance instance;
+} Late;
+
+/* What an `every` sets, in its frame. */
+typedef struct Change {
+    uint32_t slot;
+    Val val;
+} Change;
+typedef VEC(Change) Changes;
+typedef VEC(uint32_t) SlotList;
 
 typedef struct Results {
     VEC(Field) fields;
@@ -153,6 +171,8 @@ typedef struct Elab {
     Run *run;
     Instance *instance;
     Results *results;
+    Changes *changes;      /* of the `every` whose statements run; NULL: none do */
+    bool late;             /* the optimiser has moved the parameters */
     const CallSite *calls; /* in the arena: slots keep them */
     const Override *overrides;
     const Span *places; /* of the arguments of the call that begins; NULL: unknown */
@@ -195,6 +215,15 @@ bool elab_within_memory(Elab *e, const Type *type, Span span);
 Frame *frame_new(Elab *e, Frame *parent);
 Val frame_placeholder(Elab *e, Frame *frame, const Type *type, Span span);
 Val frame_use(Elab *e, const Tensor *tensor); /* in e->frame */
+/* A parameter or result of a body, by its place in the frame. */
+typedef struct FramePort {
+    const char *name;
+    Val val;
+} FramePort;
+/* The frame as a body of the module, named by the word and a number: parameters are `param`
+ * and then what the frame took from outside, frame->imports. */
+Func *frame_body(Elab *e, Frame *frame, const char *word, const FramePort *param,
+                 uint32_t params, const FramePort *result, uint32_t results, Span span);
 void frame_finish(Elab *e, Frame *frame, Func *to, const Val *outer_params, Val *map);
 Val elab_emit(Elab *e, Op op, const Val *arg, uint32_t args, const Attr *attr,
               uint32_t attrs, Span span); /* NO_VAL: refused and reported */
@@ -248,9 +277,6 @@ bool elab_unify(Elab *e, Env *env, const AstType *ast, const Type *type, const c
 /* elaborate_net.c */
 Value elab_net(Elab *e, const Closure *closure, Env env, Span span);
 Value elab_statement_param(Elab *e, Env *env, const Ast *ast);
-Value elab_next(Elab *e, Env env, const Ast *ast);
-Value elab_prime(Elab *e, const Ast *ast);
-Value elab_every(Elab *e, Env env, const Ast *ast);
 const char *instance_layer(Elab *e); /* the path of the next layer */
 bool elab_optimiser(Elab *e, const Closure *c, uint32_t slot, Value w, Value g,
                     Span span);
@@ -259,6 +285,18 @@ Value run_seed(Elab *e);
 Value run_step(Elab *e);
 Value run_port(Elab *e, const char *name, Role role, Type type, Span span, int32_t slot);
 void models_name(Elab *e, Models *models);
+
+RunSlot *run_slot_at(Elab *e, uint32_t slot);
+Value slot_first(Elab *e, const Slot *slot); /* its first value */
+
+/* elaborate_every.c */
+Value elab_next(Elab *e, Env env, const Ast *ast);
+Value elab_prime(Elab *e, const Ast *ast);
+Value elab_every(Elab *e, Env env, const Ast *ast);
+void elab_late(Elab *e); /* what nets keep for after the optimiser */
+void elab_late_block(Elab *e, Env env, const Ast *every); /* of a training block */
+/* The slots that the leaves of a tree of parameters or state are; false: one is none. */
+bool elab_slots(Elab *e, const Value *tree, SlotList *slots);
 
 /* elaborate_grad.c */
 Value elab_grad_call(Elab *e, const Closure *closure, const Value *all, Span span);

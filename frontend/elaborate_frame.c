@@ -53,6 +53,26 @@ void frame_finish(Elab *e, Frame *frame, Func *to, const Val *outer_params, Val 
     }
 }
 
+Func *frame_body(Elab *e, Frame *frame, const char *word, const FramePort *param,
+                 uint32_t params, const FramePort *result, uint32_t results, Span span) {
+    span = elab_span(e, span);
+    Func *body = module_func(e->module, arena_print(e->arena, "%s%u", word, e->bodies++),
+                             FUNC_BODY);
+    Val *map = arena_array(e->arena, Val, frame->func->nodes.count);
+    Val *taken = arena_array(e->arena, Val, frame->imports.count + 1);
+    for (Val v = 0; v < frame->func->nodes.count; v++) map[v] = NO_VAL;
+    for (uint32_t i = 0; i < params; i++)
+        map[param[i].val] = func_param(body, param[i].name, ROLE_INPUT,
+                                       *graph_type(frame->func, param[i].val), span);
+    for (uint32_t i = 0; i < frame->imports.count; i++)
+        taken[i] = func_param(body, arena_print(e->arena, "c%u", i), ROLE_INPUT,
+                              *graph_type(frame->func, frame->imports.at[i].inner), span);
+    frame_finish(e, frame, body, taken, map);
+    for (uint32_t i = 0; i < results; i++)
+        func_result(body, result[i].name, ROLE_OUTPUT, map[result[i].val], -1);
+    return body;
+}
+
 Builder elab_builder(Elab *e, Span span) {
     return (Builder){e->frame->func, elab_span(e, span)};
 }
@@ -103,18 +123,17 @@ Val elab_emit(Elab *e, Op op, const Val *arg, uint32_t args, const Attr *attr,
 typedef struct Loop {
     uint32_t carries;
     const AstArg *carry;
-    Value *first; /* in the frame around */
-    Val *placeholder, *next;
+    Value *first;            /* in the frame around */
+    FramePort *param, *next; /* of the body: param[0] is the round, carries follow */
     Frame *frame;
-    Val round;
 } Loop;
 
 static bool loop_begin(Elab *e, Env env, const Ast *ast, Loop *loop) {
     loop->carries = ast->repeat.carries.count;
     loop->carry = ast->repeat.carries.at;
     loop->first = arena_array(e->arena, Value, loop->carries);
-    loop->placeholder = arena_array(e->arena, Val, loop->carries);
-    loop->next = arena_array(e->arena, Val, loop->carries);
+    loop->param = arena_array(e->arena, FramePort, loop->carries + 1);
+    loop->next = arena_array(e->arena, FramePort, loop->carries);
     for (uint32_t i = 0; i < loop->carries; i++) {
         Value v = elab_expression(e, env, loop->carry[i].value);
         loop->first[i] = elab_to_tensor(e, v, ELEM_f32, loop->carry[i].span);
@@ -122,11 +141,13 @@ static bool loop_begin(Elab *e, Env env, const Ast *ast, Loop *loop) {
     }
     loop->frame = frame_new(e, e->frame);
     Type index = type_scalar(ELEM_i32);
-    loop->round = frame_placeholder(e, loop->frame, &index, ast->span);
-    loop->frame->round = loop->round;
+    loop->frame->round = frame_placeholder(e, loop->frame, &index, ast->span);
+    loop->param[0] = (FramePort){"i", loop->frame->round};
     for (uint32_t i = 0; i < loop->carries; i++)
-        loop->placeholder[i] = frame_placeholder(
-            e, loop->frame, tensor_type(&loop->first[i]), loop->carry[i].span);
+        loop->param[i + 1] =
+            (FramePort){loop->carry[i].name,
+                        frame_placeholder(e, loop->frame, tensor_type(&loop->first[i]),
+                                          loop->carry[i].span)};
     return true;
 }
 
@@ -163,28 +184,6 @@ static Value loop_result(Elab *e, const Loop *loop, Val repeat, Span span) {
     return (Value){.kind = VALUE_record, .record = {loop->carries, fields}};
 }
 
-static Func *loop_body(Elab *e, const Loop *loop, Span span) {
-    Frame *frame = loop->frame;
-    Func *body =
-        module_func(e->module, arena_print(e->arena, "body%u", e->bodies++), FUNC_BODY);
-    Val *map = arena_array(e->arena, Val, frame->func->nodes.count);
-    Val *params = arena_array(e->arena, Val, frame->imports.count + 1);
-    for (Val v = 0; v < frame->func->nodes.count; v++) map[v] = NO_VAL;
-    map[loop->round] = func_param(body, "i", ROLE_INPUT, type_scalar(ELEM_i32), span);
-    for (uint32_t i = 0; i < loop->carries; i++)
-        map[loop->placeholder[i]] = func_param(body, loop->carry[i].name, ROLE_INPUT,
-                                               *tensor_type(&loop->first[i]), span);
-    for (uint32_t i = 0; i < frame->imports.count; i++) {
-        Val inner = frame->imports.at[i].inner;
-        params[i] = func_param(body, arena_print(e->arena, "c%u", i), ROLE_INPUT,
-                               *graph_type(frame->func, inner), span);
-    }
-    frame_finish(e, frame, body, params, map);
-    for (uint32_t i = 0; i < loop->carries; i++)
-        func_result(body, loop->carry[i].name, ROLE_OUTPUT, map[loop->next[i]], -1);
-    return body;
-}
-
 static Value loop_emit(Elab *e, const Loop *loop, int64_t count, Span span) {
     Frame *frame = loop->frame;
     uint32_t args = loop->carries + frame->imports.count;
@@ -193,7 +192,8 @@ static Value loop_emit(Elab *e, const Loop *loop, int64_t count, Span span) {
         arg[i] = frame_use(e, &loop->first[i].tensor);
     for (uint32_t i = 0; i < frame->imports.count; i++)
         arg[loop->carries + i] = frame->imports.at[i].outer;
-    Func *body = loop_body(e, loop, elab_span(e, span));
+    Func *body = frame_body(e, frame, "body", loop->param, loop->carries + 1, loop->next,
+                            loop->carries, span);
     Attr attr[] = {attr_int(ATTR_count, count), attr_int(ATTR_carries, loop->carries),
                    attr_func(ATTR_body, body)};
     Val repeat = elab_emit(e, OP_repeat, arg, args, attr, 3, span);
@@ -202,9 +202,10 @@ static Value loop_emit(Elab *e, const Loop *loop, int64_t count, Span span) {
 
 static Value loop_run_body(Elab *e, Env env, const Ast *ast, const Loop *loop) {
     if (ast->repeat.index)
-        env = env_bind(e, env, ast->repeat.index, elab_tensor(e, loop->round));
+        env = env_bind(e, env, ast->repeat.index, elab_tensor(e, loop->frame->round));
     for (uint32_t i = 0; i < loop->carries; i++)
-        env = env_bind(e, env, loop->carry[i].name, elab_tensor(e, loop->placeholder[i]));
+        env =
+            env_bind(e, env, loop->carry[i].name, elab_tensor(e, loop->param[i + 1].val));
     Results results = {0}, *outer = e->results;
     e->results = &results;
     Value body = elab_block(e, env, ast->repeat.body);
@@ -232,7 +233,8 @@ Value elab_repeat(Elab *e, Env env, const Ast *ast) {
     for (uint32_t i = 0; i < loop.carries && ok; i++) {
         Value next;
         ok = loop_next(e, &loop, &body, i, ast->repeat.body->span, &next);
-        if (ok) loop.next[i] = frame_use(e, &next.tensor);
+        if (ok)
+            loop.next[i] = (FramePort){loop.carry[i].name, frame_use(e, &next.tensor)};
     }
     e->frame = outer;
     return ok ? loop_emit(e, &loop, count.integer, ast->span) : value_unknown;

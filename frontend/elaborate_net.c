@@ -31,7 +31,7 @@ Value run_step(Elab *e) {
     return run->step;
 }
 
-static RunSlot *run_slot_at(Elab *e, uint32_t slot) {
+RunSlot *run_slot_at(Elab *e, uint32_t slot) {
     Run *run = e->run;
     while (run->slots.count <= slot) vec_push(e->arena, &run->slots, (RunSlot){0});
     return &run->slots.at[slot];
@@ -148,6 +148,44 @@ void models_name(Elab *e, Models *models) {
     }
 }
 
+/* ---- first values ----------------------------------------------------------------------- */
+
+/* A number, a tensor, or a function of the shape; zero where nothing is written. */
+Value slot_first(Elab *e, const Slot *slot) {
+    if (!slot->init) {
+        Builder b = elab_builder(e, (Span){0});
+        return elab_tensor(e, build_fill(&b, &slot->type, 0));
+    }
+    const CallSite *calls = e->calls;
+    e->calls = slot->calls;
+    Value v = elab_expression(e, slot->env, slot->init);
+    if (v.kind == VALUE_function) {
+        Value *dims = arena_array(e->arena, Value, slot->type.rank + 1);
+        for (uint32_t i = 0; i < slot->type.rank; i++)
+            dims[i] = value_from_dim(slot->type.dim[i]);
+        Value shape = {.kind = VALUE_list, .list = {slot->type.rank, dims}};
+        v = elab_call(e, v.function, &shape, 1, slot->init->span);
+    }
+    v = elab_to_tensor(e, v, slot->type.elem, slot->init->span);
+    if (v.kind == VALUE_tensor) v = elab_cast(e, v, slot->type.elem, slot->init->span);
+    if (v.kind == VALUE_tensor)
+        v = elab_expand(e, v, &slot->type,
+                        arena_print(e->arena, "the first value of `%s`", slot->path),
+                        slot->init->span);
+    if (v.kind == VALUE_tensor) v = elab_tensor(e, frame_use(e, &v.tensor));
+    e->calls = calls;
+    return v;
+}
+
+/* An optimiser's state in a later phase, whose optimiser begins anew. */
+static Value begin_anew(Elab *e, uint32_t slot, Span span) {
+    Value first = slot_first(e, &e->run->models->slots.at[slot]);
+    Value begins = elab_binary(e, BINARY_eq, run_step(e), value_int(e->run->begin), span);
+    Value arg[] = {begins, first, run_slot(e, slot)};
+    if (first.kind != VALUE_tensor) return first;
+    return elab_call(e, closure_builtin(e, builtin_find("where")), arg, 3, span);
+}
+
 /* ---- statements ----------------------------------------------------------------------- */
 
 static void add_state(Elab *e, const char *name, int32_t slot) {
@@ -230,6 +268,8 @@ static Value define_slot(Elab *e, Env env, const Ast *ast) {
     const Value *tree = e->instance->tree; /* unknown: of a net that is not known yet */
     if (role == ROLE_PARAM && tree && tree->kind != VALUE_unknown)
         return given_param(e, ast, path, &type);
+    if (role == ROLE_OPTIM && e->run->begin)
+        return begin_anew(e, (uint32_t)slot, ast->span);
     return run_slot(e, (uint32_t)slot);
 }
 
@@ -249,77 +289,6 @@ Value elab_statement_param(Elab *e, Env *env, const Ast *ast) {
     }
     *env = env_bind(e, *env, ast->define.name, v);
     return v;
-}
-
-static InstanceState *find_state(Elab *e, const char *name) {
-    Instance *instance = e->instance;
-    if (!instance) return NULL;
-    for (uint32_t i = 0; i < instance->states.count; i++)
-        if (!strcmp(instance->states.at[i].name, name)) return &instance->states.at[i];
-    return NULL;
-}
-
-Value elab_next(Elab *e, Env env, const Ast *ast) {
-    Value v = elab_expression(e, env, ast->define.value);
-    InstanceState *state = find_state(e, ast->define.name);
-    if (!state) {
-        if (e->instance || !e->checking)
-            elab_error(e, ast->define.name_span, "`%s` is no state of this %s",
-                       ast->define.name,
-                       e->instance && e->instance->of >= 0 ? "optimiser" : "net");
-        return value_unknown;
-    }
-    if (v.kind == VALUE_unknown || state->slot < 0) {
-        state->next = value_unknown;
-        return value_unknown;
-    }
-    if (e->frame != e->run->root && !e->fixed) {
-        elab_error(e, ast->span, "state cannot change inside of `repeat`");
-        return value_unknown;
-    }
-    const Type *type = &e->run->models->slots.at[state->slot].type;
-    v = elab_cast(e, v, type->elem, ast->span);
-    const char *what = arena_print(e->arena, "`next %s`", ast->define.name);
-    if (v.kind == VALUE_tensor) v = elab_expand(e, v, type, what, ast->span);
-    if (v.kind != VALUE_tensor) return v;
-    v.tensor.ghost_rank = 0;
-    state = find_state(e, ast->define.name);
-    if (state->next.kind != VALUE_missing && state->set != ast)
-        elab_error(e, ast->span, "`next %s` stands twice", ast->define.name);
-    state->next = v;
-    state->set = ast;
-    return v;
-}
-
-/* m': what `next m` has set. */
-Value elab_prime(Elab *e, const Ast *ast) {
-    InstanceState *state = find_state(e, ast->prime);
-    if (state && state->next.kind != VALUE_missing) return state->next;
-    if (!e->checking || state) {
-        if (!e->diag->errors)
-            elab_error(e, ast->span, "`%s'` before `next %s`", ast->prime, ast->prime);
-    }
-    return value_unknown;
-}
-
-/* every n { next W = ... }: in one step of n. */
-Value elab_every(Elab *e, Env env, const Ast *ast) {
-    Value period = elab_expression(e, env, ast->every.period);
-    Instance *instance = e->instance;
-    bool sets = e->training && !e->fixed;
-    if (!instance || period.kind == VALUE_unknown || !sets) return value_none;
-    Value due = elab_binary(e, BINARY_mod, run_step(e), period, ast->span);
-    due = elab_binary(e, BINARY_eq, due, value_int(0), ast->span);
-    elab_block(e, env, ast->every.body);
-    for (uint32_t i = 0; i < instance->states.count && due.kind == VALUE_tensor; i++) {
-        InstanceState *state = &instance->states.at[i];
-        if (state->next.kind != VALUE_tensor) continue;
-        Value old = run_slot(e, (uint32_t)state->slot);
-        Value arg[] = {due, state->next, old};
-        state->next =
-            elab_call(e, closure_builtin(e, builtin_find("where")), arg, 3, ast->span);
-    }
-    return value_none;
 }
 
 /* ---- calls ---------------------------------------------------------------------------- */

@@ -1,27 +1,6 @@
 /* First values: an entry of its own, from the seed to every slot of the nets. */
 #include "frontend/load.h"
 
-static Value first_value(Elab *e, const Slot *slot) {
-    e->calls = slot->calls;
-    Value v = elab_expression(e, slot->env, slot->init);
-    if (v.kind == VALUE_function) {
-        Value *dims = arena_array(e->arena, Value, slot->type.rank + 1);
-        for (uint32_t i = 0; i < slot->type.rank; i++)
-            dims[i] = value_from_dim(slot->type.dim[i]);
-        Value shape = {.kind = VALUE_list, .list = {slot->type.rank, dims}};
-        v = elab_call(e, v.function, &shape, 1, slot->init->span);
-    }
-    v = elab_to_tensor(e, v, slot->type.elem, slot->init->span);
-    if (v.kind == VALUE_tensor) v = elab_cast(e, v, slot->type.elem, slot->init->span);
-    if (v.kind == VALUE_tensor)
-        v = elab_expand(e, v, &slot->type,
-                        arena_print(e->arena, "the first value of `%s`", slot->path),
-                        slot->init->span);
-    if (v.kind == VALUE_tensor) v = elab_tensor(e, frame_use(e, &v.tensor));
-    e->calls = NULL;
-    return v;
-}
-
 Func *init_build(Elab *e, Models *models, const char *name, bool seed, bool step,
                  Span span) {
     Run *run = run_new(e, models);
@@ -32,7 +11,7 @@ Func *init_build(Elab *e, Models *models, const char *name, bool seed, bool step
     run->seed = run_port(e, "seed", ROLE_INPUT, type_scalar(ELEM_i32), span, -1);
     run->step = elab_tensor(e, build_const(&b, ELEM_i32, 0));
     for (uint32_t i = 0; i < slots; i++) {
-        first[i] = first_value(e, &models->slots.at[i]);
+        first[i] = slot_first(e, &models->slots.at[i]);
         if (first[i].kind != VALUE_tensor) return NULL;
     }
     Func *func = run_finish(e, run, arena_print(e->arena, "%s_init", name));

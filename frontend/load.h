@@ -15,6 +15,7 @@ typedef struct Loaded {
     VEC(const AstTrain *) trains;
     VEC(Entry) entries;
     VEC(TrainBlock) blocks;
+    VEC(TrainBlock *) called;      /* with arguments */
     VEC(const char *) paths, open; /* read already; being read */
     const ProgramOptions *options;
     VEC(AstArg) settings; /* --set, parsed */
@@ -33,7 +34,8 @@ void check_file(Loaded *loaded, const AstFile *file);
 /* check_train.c: the fields of training blocks. */
 bool read_settings(Loaded *loaded);
 bool check_train(Loaded *loaded, const AstTrain *train);
-const Ast *train_field(Loaded *loaded, const AstTrain *train, const char *name);
+bool check_train_call(Loaded *loaded, const AstTrain *train, const AstArgs *args,
+                      Span span);
 const Ast *train_setting(Loaded *loaded, const char *name); /* --set; NULL: none */
 
 /* entry.c */
@@ -51,6 +53,11 @@ Func *init_build(Elab *e, Models *models, const char *name, bool seed, bool step
                  Span span);
 
 /* train.c */
-bool train_build(Loaded *loaded, const AstTrain *ast, TrainBlock *block);
+typedef struct TrainCall {
+    const AstTrain *ast;
+    const AstArgs *args; /* NULL: by its name alone */
+    const char *word;    /* that names of its entries begin with */
+} TrainCall;
+bool train_build(Loaded *loaded, const TrainCall *call, TrainBlock *block);
 
 #endif

@@ -75,19 +75,33 @@ static Ast *parse_definition(Parser *p, AstKind kind, Span begin) {
     return ast;
 }
 
+static bool words_follow(const Parser *p, const char *word, const char *then) {
+    return parse_is(p, TOKEN_name) && !strcmp(p->at->text, word) &&
+           p->at[1].kind == TOKEN_name && (!then || !strcmp(p->at[1].text, then));
+}
+
+/* From behind `every`, or at `after epoch`. */
+static Ast *parse_every(Parser *p, Span begin, bool after_epoch) {
+    Ast *ast = ast_new(p, AST_every, begin);
+    if (after_epoch) {
+        parse_skip(p);
+        parse_skip(p);
+    } else {
+        ast->every.period = parse_expression(p);
+    }
+    ast->every.body = parse_block(p);
+    ast->span = parse_span(p, begin);
+    return ast;
+}
+
 static Ast *parse_statement(Parser *p) {
     Span begin = p->at->span;
     if (parse_accept(p, TOKEN_let)) return parse_definition(p, AST_let, begin);
     if (parse_accept(p, TOKEN_param)) return parse_definition(p, AST_param, begin);
     if (parse_accept(p, TOKEN_state)) return parse_definition(p, AST_state, begin);
     if (parse_accept(p, TOKEN_next)) return parse_definition(p, AST_next, begin);
-    if (parse_accept(p, TOKEN_every)) {
-        Ast *ast = ast_new(p, AST_every, begin);
-        ast->every.period = parse_expression(p);
-        ast->every.body = parse_block(p);
-        ast->span = parse_span(p, begin);
-        return ast;
-    }
+    if (parse_accept(p, TOKEN_every)) return parse_every(p, begin, false);
+    if (words_follow(p, "after", "epoch")) return parse_every(p, begin, true);
     if (parse_is(p, TOKEN_name) && p->at[1].kind == TOKEN_assign)
         return parse_definition(p, AST_result, begin);
     return parse_expression(p);
@@ -127,7 +141,7 @@ Ast *parse_block(Parser *p) {
     return ast;
 }
 
-static bool parse_parameters(Parser *p, AstFunction *function) {
+static bool parse_parameters(Parser *p, uint32_t *count, const AstParam **at) {
     VEC(AstParam) params = {0};
     if (!parse_expect(p, TOKEN_open, "and the parameters")) return false;
     p->nesting++;
@@ -141,8 +155,8 @@ static bool parse_parameters(Parser *p, AstFunction *function) {
         if (!parse_accept(p, TOKEN_comma)) break;
     }
     p->nesting--;
-    function->params = params.count;
-    function->param = params.at;
+    *count = params.count;
+    *at = params.at;
     return parse_expect(p, TOKEN_close, "after the parameters");
 }
 
@@ -154,7 +168,7 @@ const AstFunction *parse_function(Parser *p, FunctionKind kind, bool named) {
     function->body = ast_new(p, AST_error, function->span);
     if (named && !(function->name = parse_name(p, &function->span, "a name")))
         return function;
-    if (!parse_parameters(p, function)) return function;
+    if (!parse_parameters(p, &function->params, &function->param)) return function;
     if (parse_accept(p, TOKEN_arrow)) function->result = parse_type(p);
     if (p->panic) return function;
     if (parse_is(p, TOKEN_brace)) {
@@ -167,31 +181,77 @@ const AstFunction *parse_function(Parser *p, FunctionKind kind, bool named) {
     return function;
 }
 
-/* train name { field = value ... } */
+typedef struct TrainParts {
+    VEC(AstArg) fields;
+    VEC(Ast *) statements;
+    VEC(const AstTrain *) phases;
+} TrainParts;
+
+static void parse_train_part(Parser *p, TrainParts *parts, bool is_phase);
+
+static bool parse_train_body(Parser *p, AstTrain *train, bool is_phase) {
+    TrainParts parts = {0};
+    if (!parse_expect(p, TOKEN_brace, "and the fields")) return false;
+    while (!parse_is(p, TOKEN_unbrace) && !parse_is(p, TOKEN_end)) {
+        const Token *before = p->at;
+        parse_train_part(p, &parts, is_phase);
+        parse_accept(p, TOKEN_comma);
+        end_statement(p);
+        if (p->at == before) parse_skip(p);
+    }
+    parse_expect(p, TOKEN_unbrace, "at the end of this block");
+    train->fields = (AstArgs){parts.fields.count, parts.fields.at};
+    train->statements = (AstList){parts.statements.count, parts.statements.at};
+    train->phases = parts.phases.count;
+    train->phase = parts.phases.at;
+    return true;
+}
+
+static void parse_phase(Parser *p, TrainParts *parts) {
+    AstTrain *phase = arena_new(p->arena, AstTrain);
+    parse_skip(p);
+    phase->name = parse_name(p, &phase->span, "a name");
+    if (phase->name && parse_train_body(p, phase, true))
+        vec_push(p->arena, &parts->phases, phase);
+}
+
+static void parse_field(Parser *p, TrainParts *parts) {
+    AstArg field = {p->at->text, p->at->span, NULL};
+    parse_skip(p);
+    parse_skip(p);
+    field.value = parse_expression(p);
+    vec_push(p->arena, &parts->fields, field);
+}
+
+/* field = value, let, state, every, after epoch, phase. */
+static void parse_train_part(Parser *p, TrainParts *parts, bool is_phase) {
+    bool word = parse_is(p, TOKEN_name) || p->at->kind > TOKEN_unbrace;
+    bool begins_statement = parse_is(p, TOKEN_let) || parse_is(p, TOKEN_state) ||
+                            parse_is(p, TOKEN_every) || words_follow(p, "after", "epoch");
+    if (!is_phase && words_follow(p, "phase", NULL)) {
+        parse_phase(p, parts);
+    } else if (begins_statement) {
+        Ast *ast = parse_statement(p);
+        if (ast && !p->panic) vec_push(p->arena, &parts->statements, ast);
+    } else if (word && p->at[1].kind == TOKEN_assign) {
+        parse_field(p, parts);
+    } else {
+        parse_error(p, is_phase ? "a field `name = value`, `let`, `state`, `every n` or "
+                                  "`after epoch`"
+                                : "a field `name = value`, `let`, `state`, `every n`, "
+                                  "`after epoch` or `phase`");
+        parse_skip(p);
+    }
+}
+
+/* train name(parameters) { ... } */
 static void parse_train(Parser *p, AstFile *file) {
     AstTrain *train = arena_new(p->arena, AstTrain);
     train->name = parse_name(p, &train->span, "a name");
-    VEC(AstArg) fields = {0};
-    if (!train->name || !parse_expect(p, TOKEN_brace, "and the fields")) return;
-    while (!parse_is(p, TOKEN_unbrace) && !parse_is(p, TOKEN_end)) {
-        AstArg field = {NULL, p->at->span, NULL};
-        bool word = parse_is(p, TOKEN_name) || p->at->kind > TOKEN_unbrace;
-        if (word && p->at[1].kind == TOKEN_assign) {
-            field.name = p->at->text;
-            parse_skip(p);
-            parse_skip(p);
-            field.value = parse_expression(p);
-            vec_push(p->arena, &fields, field);
-        } else {
-            parse_error(p, "a field `name = value`");
-            parse_skip(p);
-        }
-        parse_accept(p, TOKEN_comma);
-        end_statement(p);
-    }
-    parse_expect(p, TOKEN_unbrace, "at the end of this block");
-    train->fields = (AstArgs){fields.count, fields.at};
-    vec_push(p->arena, &file->trains, train);
+    if (!train->name) return;
+    if (parse_is(p, TOKEN_open) && !parse_parameters(p, &train->params, &train->param))
+        return;
+    if (parse_train_body(p, train, false)) vec_push(p->arena, &file->trains, train);
 }
 
 static void parse_named(Parser *p, AstFile *file, FunctionKind kind) {

@@ -63,17 +63,53 @@ const Entry *program_entry(Program *program, const char *name) {
     return NULL;
 }
 
+/* ---- training blocks -------------------------------------------------------------------- */
+
+static TrainBlock *find_block(Loaded *l, const char *name, uint32_t *number) {
+    for (*number = 0; *number < l->blocks.count; ++*number)
+        if (!strcmp(l->blocks.at[*number].name, name)) return &l->blocks.at[*number];
+    unknown(l, "training block", name, true);
+    return NULL;
+}
+
+/* `finetune(rate = 0.1)`: a block of its own for each text. */
+static const TrainBlock *called_block(Loaded *l, const char *text) {
+    uint32_t number;
+    for (uint32_t i = 0; i < l->called.count; i++)
+        if (!strcmp(l->called.at[i]->name, text)) return l->called.at[i];
+    text = arena_string(l->arena, text, strlen(text));
+    uint32_t source = diag_source(l->diag, "the training block", text, strlen(text));
+    const Ast *ast = ast_parse_expression(l->arena, l->diag, source);
+    if (l->diag->errors) return NULL;
+    if (ast->kind != AST_call || ast->call.callee->kind != AST_name) {
+        diag_error(l->diag, ast->span, "a training block is called as name(argument)");
+        return NULL;
+    }
+    const TrainBlock *plain = find_block(l, ast->call.callee->text, &number);
+    const AstTrain *train = plain ? l->trains.at[number] : NULL;
+    if (!train || !check_train_call(l, train, &ast->call.args, ast->span)) return NULL;
+    TrainBlock *block = arena_new(l->arena, TrainBlock);
+    *block = (TrainBlock){.name = text, .span = train->span};
+    const TrainCall call = {
+        train, &ast->call.args,
+        arena_print(l->arena, "%s_%u", train->name, l->called.count + 1)};
+    if (!train_build(l, &call, block)) return NULL;
+    vec_push(l->arena, &l->called, block);
+    return block;
+}
+
 const TrainBlock *program_train(Program *program, const char *name) {
     Loaded *l = (Loaded *)program;
-    for (uint32_t i = 0; i < l->blocks.count; i++) {
-        TrainBlock *block = &l->blocks.at[i];
-        if (name && strcmp(block->name, name)) continue;
-        if (!block->step && !train_build(l, l->trains.at[i], block)) return NULL;
-        return block;
-    }
-    if (name)
-        unknown(l, "training block", name, true);
-    else
+    uint32_t number = 0;
+    if (name && strchr(name, '(')) return called_block(l, name);
+    if (!name && !l->blocks.count) {
         diag_error(l->diag, (Span){0}, "this file has no training block");
-    return NULL;
+        return NULL;
+    }
+    TrainBlock *block = name ? find_block(l, name, &number) : &l->blocks.at[0];
+    if (!block || block->step) return block;
+    const AstTrain *train = l->trains.at[number];
+    const TrainCall call = {train, NULL, train->name};
+    bool ok = check_train_call(l, train, NULL, (Span){0}) && train_build(l, &call, block);
+    return ok ? block : NULL;
 }

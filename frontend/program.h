@@ -48,14 +48,23 @@ typedef struct Report {
         rises; /* it counts truths, as accuracy does: the best checkpoint has most of them */
 } Report;
 
+/* Epochs with a step of their own; a block without phases is one. */
+typedef struct Phase {
+    const char *name;
+    int64_t epochs;
+    Func *step; /* state ports, fields -> state ports (aliased), loss: f32[] */
+} Phase;
+
 typedef struct TrainBlock {
     const char *name;
     Span span;
     DataSpec data;
     DataInfo info;
-    int64_t epochs;
-    Func *init; /* seed: i32[] (input) -> every slot of the state block */
-    Func *step; /* state ports, fields -> state ports (aliased), loss: f32[] */
+    int64_t epochs; /* of all phases */
+    Func *init;     /* seed: i32[] (input) -> every slot of the state block */
+    Func *step;     /* of the first phase */
+    uint32_t phases;
+    const Phase *phase; /* in their order */
     uint32_t reports;
     const Report *report; /* the loss over held-out data first */
 } TrainBlock;
@@ -103,7 +112,7 @@ Program *program_load_text(Arena *arena, Diag *diag, const char *path, const cha
 /* Elaborates on demand: an entry by name (NULL: unknown or wrong, see diag), or a block.
  */
 const Entry *program_entry(Program *program, const char *name);
-const TrainBlock *program_train(Program *program,
-                                const char *name); /* NULL name: the first */
+/* `name` is a block's name, or a call of it such as `finetune(rate = 0.1)`; NULL: the first. */
+const TrainBlock *program_train(Program *program, const char *name);
 
 #endif

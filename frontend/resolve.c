@@ -176,23 +176,29 @@ static void check_twice(Resolver *r, const AstList *list, uint32_t i) {
     }
 }
 
-static void resolve_block(Resolver *r, const Scope *scope, const Ast *block) {
-    for (uint32_t i = 0; i < block->list.count; i++) {
-        const Ast *ast = block->list.at[i];
-        if (ast->kind == AST_every) {
-            resolve(r, scope, ast->every.period);
-            resolve(r, scope, ast->every.body);
-        } else if (ast->kind == AST_next) {
-            resolve(r, scope, ast->define.value);
-        } else if (is_definition(ast->kind)) {
-            resolve(r, scope, ast->define.value);
-            check_twice(r, &block->list, i);
-            scope = resolve_type(r, scope, ast->define.type, ast->kind == AST_let);
-            scope = add(r, scope, ast->define.name);
-        } else {
-            resolve(r, scope, ast);
-        }
+/* One statement; the scope of those behind it. */
+static const Scope *resolve_statement(Resolver *r, const Scope *scope,
+                                      const AstList *list, uint32_t i) {
+    const Ast *ast = list->at[i];
+    if (ast->kind == AST_every) {
+        if (ast->every.period) resolve(r, scope, ast->every.period);
+        resolve(r, scope, ast->every.body);
+    } else if (ast->kind == AST_next) {
+        resolve(r, scope, ast->define.value);
+    } else if (is_definition(ast->kind)) {
+        resolve(r, scope, ast->define.value);
+        check_twice(r, list, i);
+        scope = resolve_type(r, scope, ast->define.type, ast->kind == AST_let);
+        scope = add(r, scope, ast->define.name);
+    } else {
+        resolve(r, scope, ast);
     }
+    return scope;
+}
+
+static void resolve_block(Resolver *r, const Scope *scope, const Ast *block) {
+    for (uint32_t i = 0; i < block->list.count; i++)
+        scope = resolve_statement(r, scope, &block->list, i);
 }
 
 static void resolve(Resolver *r, const Scope *scope, const Ast *ast) {
@@ -239,18 +245,24 @@ static void resolve(Resolver *r, const Scope *scope, const Ast *ast) {
     }
 }
 
-static const Scope *resolve_function(Resolver *r, const Scope *scope,
-                                     const AstFunction *f) {
-    for (uint32_t i = 0; i < f->params; i++) {
-        const AstParam *param = &f->param[i];
+static const Scope *resolve_parameters(Resolver *r, const Scope *scope, uint32_t count,
+                                       const AstParam *at) {
+    for (uint32_t i = 0; i < count; i++) {
+        const AstParam *param = &at[i];
         for (uint32_t k = 0; k < i; k++)
-            if (!strcmp(f->param[k].name, param->name))
+            if (!strcmp(at[k].name, param->name))
                 diag_error(r->l->diag, param->span, "the parameter `%s` stands twice",
                            param->name);
         if (param->value) resolve(r, scope, param->value);
         scope = resolve_type(r, scope, param->type, true);
         scope = add(r, scope, param->name);
     }
+    return scope;
+}
+
+static const Scope *resolve_function(Resolver *r, const Scope *scope,
+                                     const AstFunction *f) {
+    scope = resolve_parameters(r, scope, f->params, f->param);
     if (f->kind == FUNCTION_optimiser) scope = add(r, add(r, scope, "w"), "g");
     resolve_type(r, scope, f->result, true);
     resolve(r, scope, f->body);
@@ -287,6 +299,21 @@ static bool check_recursion(Resolver *r) {
     return !*told;
 }
 
+/* Fields see all statements.  The name of a data set is no name of the language. */
+static void resolve_train(Resolver *r, const Scope *scope, const AstTrain *train) {
+    for (uint32_t i = 0; i < train->statements.count; i++)
+        scope = resolve_statement(r, scope, &train->statements, i);
+    check_fields(r, &train->fields, "field");
+    for (uint32_t i = 0; i < train->fields.count; i++) {
+        const Ast *value = train->fields.at[i].value;
+        if (!strcmp(train->fields.at[i].name, "data") && value->kind == AST_call)
+            resolve_args(r, scope, &value->call.args);
+        else
+            resolve(r, scope, value);
+    }
+    for (uint32_t i = 0; i < train->phases; i++) resolve_train(r, scope, train->phase[i]);
+}
+
 bool resolve_file(Loaded *l, const AstFile *file) {
     Resolver r = {.l = l};
     for (uint32_t i = 0; i < file->aliases.count; i++) {
@@ -303,16 +330,9 @@ bool resolve_file(Loaded *l, const AstFile *file) {
     }
     r.inside = NULL;
     for (uint32_t i = 0; i < file->trains.count; i++) {
-        const AstArgs *fields = &file->trains.at[i]->fields;
-        check_fields(&r, fields, "field");
-        for (uint32_t k = 0; k < fields->count; k++) {
-            const Ast *value = fields->at[k].value;
-            bool is_data = !strcmp(fields->at[k].name, "data") && value->kind == AST_call;
-            if (is_data)
-                resolve_args(&r, NULL, &value->call.args);
-            else
-                resolve(&r, NULL, value);
-        }
+        const AstTrain *train = file->trains.at[i];
+        resolve_train(&r, resolve_parameters(&r, NULL, train->params, train->param),
+                      train);
     }
     return check_recursion(&r);
 }

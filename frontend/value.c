@@ -7,17 +7,9 @@ Value value_from_dim(Dim dim) {
     return (Value){.kind = VALUE_dim, .dim = dim};
 }
 
-/* A layer named by a `let` is kept as let#0; the name alone finds it. */
-static bool is_named(const char *field, const char *name) {
-    size_t length = strlen(name);
-    return !strncmp(field, name, length) && (!field[length] || field[length] == '#');
-}
-
 const Value *value_field(const Value *record, const char *name) {
     for (uint32_t i = 0; i < record->record.count; i++)
         if (!strcmp(record->record.at[i].name, name)) return record->record.at[i].value;
-    for (uint32_t i = 0; i < record->record.count; i++)
-        if (is_named(record->record.at[i].name, name)) return record->record.at[i].value;
     return NULL;
 }
 
