@@ -160,10 +160,14 @@ static bool check_given(Loaded *l, const AstTrain *train, const AstArgs *args) {
         const AstArg *arg = &args->at[i];
         const char *param = param_for(train, args, i);
         if (!param) {
-            diag_error(l->diag, arg->span,
-                       "the training block `%s` has no parameter %s%s%s", train->name,
-                       arg->name ? "`" : "for this", arg->name ? arg->name : "",
-                       arg->name ? "`" : "");
+            if (arg->name)
+                diag_error(l->diag, arg->span,
+                           "the training block `%s` has no parameter `%s`", train->name,
+                           arg->name);
+            else
+                diag_error(l->diag, arg->span,
+                           "the training block `%s` takes %u argument%s", train->name,
+                           train->params, train->params == 1 ? "" : "s");
             return false;
         }
         for (uint32_t k = 0; k < i; k++)

@@ -24,6 +24,24 @@ static bool find_data(void *context, const DataSpec *spec, DataInfo *info,
 
 static const DataLookup lookup = {NULL, find_data};
 
+static char *read_text(Arena *arena, const char *path) {
+    FILE *in = fopen(path, "rb");
+    if (!in) return "";
+    char *text = arena_alloc(arena, 1 << 16);
+    text[fread(text, 1, (1 << 16) - 1, in)] = 0;
+    fclose(in);
+    return text;
+}
+
+/* A first line `# train: plain(rate = 1)` asks for that; NULL: there is none. */
+static const char *called_block(Arena *arena, const char *path) {
+    static const char mark[] = "# train: ";
+    char *text = read_text(arena, path);
+    if (strncmp(text, mark, sizeof mark - 1)) return NULL;
+    text[strcspn(text, "\n")] = 0;
+    return text + sizeof mark - 1;
+}
+
 /* Loads the file and asks for all that it defines, as far as there is no mistake. */
 static void provoke(Arena *arena, Diag *diag, const char *path) {
     static const Binding bindings[] = {{"N", 4, false}};
@@ -34,19 +52,12 @@ static void provoke(Arena *arena, Diag *diag, const char *path) {
         options.setting = wrong_set;
     }
     Program *program = program_load(arena, diag, path, &options);
-    for (uint32_t i = 0; program && i < program->trains; i++)
+    const char *call = called_block(arena, path);
+    if (program && call) program_train(program, call);
+    for (uint32_t i = 0; program && !call && i < program->trains; i++)
         program_train(program, program->train[i].name);
     for (uint32_t i = 0; program && !diag->errors && i < program->entries; i++)
         program_entry(program, program->entry[i].name);
-}
-
-static char *read_text(Arena *arena, const char *path) {
-    FILE *in = fopen(path, "rb");
-    if (!in) return "";
-    char *text = arena_alloc(arena, 1 << 16);
-    text[fread(text, 1, (1 << 16) - 1, in)] = 0;
-    fclose(in);
-    return text;
 }
 
 START_TEST(mistake_is_told) {

@@ -331,14 +331,105 @@ START_TEST(training_lowers_the_loss) {
 END_TEST
 
 static const char *const examples[] = {
-    "examples/mlp",          "examples/lenet",
-    "examples/smallcnn",     "examples/resnet20",
-    "examples/resnet18",     "examples/bench",
-    "tests/programs/svm",    "tests/programs/low_rank",
-    "tests/programs/blocks", "tests/programs/attacks",
-    "tests/programs/uses",   "examples/resnet56",
-    "examples/squeezenet",   "tests/programs/adversarial",
+    "examples/mlp",           "examples/lenet",          "examples/smallcnn",
+    "examples/resnet20",      "examples/resnet18",       "examples/bench",
+    "tests/programs/svm",     "tests/programs/low_rank", "tests/programs/blocks",
+    "tests/programs/attacks", "tests/programs/uses",     "tests/programs/finetune",
+    "examples/resnet56",      "examples/squeezenet",     "tests/programs/adversarial",
 };
+
+/* Blocks over `line`, whose two parameters begin at 10 and have the gradient 1; two steps are
+ * an epoch.  After `steps`, the slot is `value`. */
+static const struct {
+    const char *block, *name;
+    int steps;
+    const char *slot;
+    double value;
+} changes[] = {
+    {"train t { only = params(line).w", NULL, 3, "line.b", 10},
+    {"train t { only = params(line).w", NULL, 3, "line.w", 7},
+    {"train t { let b = params(line).b; after epoch { next b = 0 * b }", NULL, 3,
+     "line.b", -1},
+    {"train t { let b = params(line).b; after epoch { next b = 0 * b }", NULL, 2,
+     "line.b", 0},
+    {"train t { let b = params(line).b; after epoch { next b = 0 * b }", NULL, 3,
+     "line.w", 7},
+    {"train t { let p = params(line); every 3 { next p = map(fn(w) = 2 * w, p) }", NULL,
+     4, "line.w", 13},
+    {"train t { let w = params(line).w; state start = w; after epoch { next w = start }",
+     NULL, 3, "line.w", 9},
+    {"train t { let w = params(line).w; state start = w; every 3 { next start = w }",
+     NULL, 3, "t.start", 7},
+    {"train t { phase a { epochs = 1 }; phase b { optim = sgd(rate = 2); epochs = 1 }",
+     NULL, 3, "line.w", 6},
+    {"train t { phase a { epochs = 1 }; phase b { only = params(line).b; epochs = 1 }",
+     NULL, 3, "line.w", 8},
+    {"train t { phase a { epochs = 1 }; phase b { state s = params(line).w; epochs = 1 }",
+     NULL, 4, "t.s", 8},
+    {"train t { phase a { optim = sgd(rate = 1, momentum = 1); epochs = 1 }\n"
+     "phase b { optim = sgd(rate = 1, momentum = 1); epochs = 1 }",
+     NULL, 3, "line.w", 6}, /* 10 - 1 - 2, then from a momentum of 0: 1 */
+    {"train t { phase a { epochs = 1 }\n"
+     "phase b { optim = sgd(rate = step + 1); epochs = 1 }",
+     NULL, 4, "line.w", 5}, /* the steps of a phase are its own */
+    {"train t { optim = heavy(rate = 1)", NULL, 3, "line.w", 6},
+    {"train t(rate, part = params(line).w) { only = part; optim = sgd(rate = rate)",
+     "t(3)", 2, "line.w", 4},
+    {"train t(rate, part = params(line).w) { only = part; optim = sgd(rate = rate)",
+     "t(part = params(line).b, rate = 3)", 2, "line.b", 4},
+    {"train t { loss = fn(x, y) = objective(x, y) + sum(kept(x))", NULL, 3, "kept.v",
+     -68}, /* the gradient is 8: 2, -6 and then -60, -68 */
+    {"train t { loss = fn(x, y) = objective(x, y) + sum(kept(x))", NULL, 3, "kept.seen",
+     2}, /* state is set before the optimiser moves anything */
+};
+
+static const char changes_head[] =
+    "net line(x: f32[N, 1]) {\n"
+    "    param w: f32[1] = 10\n    param b: f32[1] = 10\n    score = x * w + b\n}\n"
+    "net kept(x: f32[N, 1]) {\n"
+    "    param v: f32[1] = 10\n    state seen: f32[1] = 0\n"
+    "    every 2 { next v = 10 * v }\n    every 2 { next seen = v }\n"
+    "    0 * x + v\n}\n"
+    "loss objective(x: f32[N, 1], y: i32[N]) =\n"
+    "    0 * mean(line(x).score) + 0 * sum(kept(x)) + sum(params(line).w + "
+    "params(line).b)\n"
+    "optimiser heavy(rate) {\n"
+    "    state m = 0\n    next m = m + g\n    next w = w - rate * m'\n"
+    "    after epoch { next m = 0 }\n}\n";
+
+static const Phase *phase_at(const TrainBlock *block, int64_t epoch) {
+    uint32_t i = 0;
+    while (i + 1 < block->phases && epoch >= block->phase[i].epochs)
+        epoch -= block->phase[i++].epochs;
+    return &block->phase[i];
+}
+
+START_TEST(blocks_change_what_they_say) {
+    const char *head = changes[_i].block;
+    const bool phases = strstr(head, "phase"), optim = strstr(head, "optim =");
+    Program *program = load_text(arena_print(
+        &arena,
+        "%s%s\n    data = synthetic(batch = 8, shape = [1], classes = 2, examples = 16)\n"
+        "%s%s%s}\n",
+        changes_head, head, strstr(head, "loss =") ? "" : "    loss = objective\n",
+        optim && !phases ? "" : "    optim = sgd(rate = 1)\n",
+        phases ? "" : "    epochs = 4\n"));
+    const TrainBlock *block = program_train(program, changes[_i].name);
+    ck_assert_msg(block, "%s", messages());
+    Arena scratch;
+    arena_init(&scratch, &guard);
+    PassContext cx = {.scratch = &scratch};
+    ck_assert_msg(pipeline_run(&cx, program->module, "dce"), "%s", messages());
+    State *state = run_init(block);
+    const uint32_t count = block->init->results.count;
+    for (int i = 0; i < changes[_i].steps; i++)
+        run_step(phase_at(block, i / 2)->step, state, count);
+    const Array *slot = state_find(state, count, changes[_i].slot);
+    ck_assert_msg(fabs(slot->at[0] - changes[_i].value) < 1e-5, "%s: `%s` is %g, not %g",
+                  head, changes[_i].slot, slot->at[0], changes[_i].value);
+    arena_free(&scratch);
+}
+END_TEST
 
 static const struct {
     const char *path, *block;
@@ -362,6 +453,9 @@ static const struct {
     {"tests/programs/adversarial", "awp"},
     {"tests/programs/adversarial", "trades_awp"},
     {"tests/programs/adversarial", "penalty"},
+    {"tests/programs/finetune", "staged"},
+    {"tests/programs/finetune", "criticality"},
+    {"tests/programs/finetune", "finetune"},
 };
 
 START_TEST(examples_elaborate_and_verify) {
@@ -473,6 +567,8 @@ Suite *suite_frontend(void) {
     tcase_add_test(tcase, documentation_holds);
     tcase_add_loop_test(tcase, programs_take_a_step, 0,
                         sizeof programs / sizeof *programs);
+    tcase_add_loop_test(tcase, blocks_change_what_they_say, 0,
+                        sizeof changes / sizeof *changes);
     tcase_add_loop_test(tcase, printing_is_stable, 0, sizeof examples / sizeof *examples);
     tcase_add_loop_test(tcase, training_lowers_the_loss, 0,
                         sizeof optimisers / sizeof *optimisers);

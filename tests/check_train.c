@@ -199,6 +199,39 @@ START_TEST(batches_are_replayed) {
 }
 END_TEST
 
+/* Each phase has a step of its own; a run goes on from inside of one, with the arguments that
+ * it began with. */
+START_TEST(phases_run_and_resume) {
+    scratch_text(
+        "phased.tn",
+        "use \"tiny.tn\"\n"
+        "train phased(rate = 0.05) {\n"
+        "    data = idx(\"x\", \"y\", \"xt\", \"yt\", batch = 16, validate = 32)\n"
+        "    loss = clean\n"
+        "    state start = params(tiny).logits\n"
+        "    phase head { only = params(tiny).logits; epochs = 1\n"
+        "                 optim = sgd(rate = rate, momentum = 0.5) }\n"
+        "    phase all { optim = adam(rate = cosine(rate)); epochs = 2 }\n"
+        "    report = { accuracy: accuracy(tiny) }\n}\n");
+    int lines;
+    assert_code(command_run("train phased.tn phased(rate=0.02) --out whole"), 0);
+    metric("whole/metrics.jsonl", "test", "accuracy", &lines);
+    ck_assert_int_eq(lines, 3);
+    pid_t child = command_start("train phased.tn phased(rate=0.02) --out parts");
+    for (int i = 0; i < 1000 && !file_exists(scratch_path("parts/metrics.jsonl")); i++)
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    kill(child, SIGINT);
+    command_end(child);
+    const Result *r =
+        command_run("train phased.tn phased(rate=0.1) --out parts --resume");
+    assert_code(r, 1);
+    assert_in("of the train block 'phased(rate=0.02)'", r->err);
+    r = command_run("train phased.tn phased(rate=0.02) --out parts --resume");
+    assert_code(r, 0);
+    assert_same_file("whole/last.safetensors", "parts/last.safetensors");
+}
+END_TEST
+
 START_TEST(a_new_run_moves_the_old_one) {
     assert_code(command_run("train tiny.tn --out run --set epochs=1"), 0);
     assert_code(command_run("train tiny.tn --out other --set epochs=1"), 0);
@@ -404,6 +437,7 @@ Suite *suite_train(void) {
     tcase_add_test(t, truths_choose_the_best_epoch);
     tcase_add_test(t, passes_are_explained);
     tcase_add_test(t, batches_are_replayed);
+    tcase_add_test(t, phases_run_and_resume);
     tcase_add_test(t, a_new_run_moves_the_old_one);
     tcase_add_test(t, resume_reaches_the_same_bits);
     tcase_add_loop_test(t, a_stopped_run_resumes_to_the_same_bits, 0, 3);

@@ -169,8 +169,7 @@ static void print_row(const Options *options, const Bench *bench, const json_t *
 /* The step of a train block, else the entry. */
 static Status find_case(Session *s, const char *name, const Func **func,
                         const TrainBlock **block) {
-    for (uint32_t i = 0; i < s->program->trains; i++) {
-        if (strcmp(s->program->train[i].name, name)) continue;
+    if (session_names_train(s, name)) {
         *block = session_train(s, name);
         if (!*block) return STATUS_INPUT;
         session_want(s, (*block)->init);

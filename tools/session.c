@@ -151,21 +151,26 @@ const TrainBlock *session_want_train(Session *s, const char *name) {
     const TrainBlock *block = session_train(s, name);
     if (!block) return NULL;
     session_want(s, block->init);
-    session_want(s, block->step);
+    for (uint32_t i = 0; i < block->phases; i++) session_want(s, block->phase[i].step);
     for (uint32_t i = 0; i < block->reports; i++) session_want(s, block->report[i].entry);
     return block;
 }
 
-static bool names_train(const Program *program, const char *name) {
-    for (uint32_t i = 0; i < program->trains; i++)
-        if (!strcmp(program->train[i].name, name)) return true;
+/* A block's name, or a call of it. */
+bool session_names_train(const Session *s, const char *name) {
+    const size_t length = strcspn(name, "(");
+    for (uint32_t i = 0; i < s->program->trains; i++) {
+        const char *train = s->program->train[i].name;
+        if (!strncmp(train, name, length) && !train[length]) return true;
+    }
     return false;
 }
 
 Status session_want_named(Session *s, const char *name) {
     const Program *p = s->program;
     if (!name && !p->trains && p->entries) name = p->entry[0].name;
-    bool found = !name || names_train(p, name) ? session_want_train(s, name) != NULL
-                                               : session_want_entry(s, name) != NULL;
+    bool found = !name || session_names_train(s, name)
+                     ? session_want_train(s, name) != NULL
+                     : session_want_entry(s, name) != NULL;
     return found ? STATUS_OK : STATUS_INPUT;
 }

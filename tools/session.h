@@ -101,6 +101,7 @@ bool session_source(Session *session, uint32_t *source);
 const Entry *session_want_entry(Session *session, const char *name);
 const TrainBlock *session_train(Session *session, const char *name); /* not wanted yet */
 const TrainBlock *session_want_train(Session *session, const char *name);
+bool session_names_train(const Session *session, const char *name);
 void session_want(Session *session, Func *func);
 /* By either name; none: the first train block, else the first entry. */
 Status session_want_named(Session *session, const char *name);

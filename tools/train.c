@@ -89,7 +89,7 @@ static void announce(const Training *t) {
             "%s: %s on %lld examples, batch %lld, %lld parameters, %.1f MB of work; "
             "compiled in %.2f s\n",
             s->path, t->block->name, (long long)t->train_count, (long long)t->batch,
-            (long long)numbers, 1e-6 * (double)t->step.plan->work_bytes,
+            (long long)numbers, 1e-6 * (double)training_phase(t)->plan->work_bytes,
             session_compile_seconds(s));
     if (t->epoch >= t->block->epochs)
         fprintf(stderr, "all %lld epochs are done; --set epochs=N goes on to N\n",

@@ -121,14 +121,17 @@ Status training_begin(Training *t, Session *s, const char *name) {
                             MAX_REPORTS);
     t->reports = t->block->reports;
     status = count_steps(t);
-    if (status == STATUS_OK) status = check_fields(t, t->block->step, 0);
+    for (uint32_t i = 0; i < t->block->phases && status == STATUS_OK; i++)
+        status = check_fields(t, t->block->phase[i].step, 0);
     for (uint32_t i = 0; i < t->reports && status == STATUS_OK; i++)
         status = check_fields(t, t->block->report[i].entry, 1);
     if (status == STATUS_OK) status = check_classes(t);
     if (status == STATUS_OK) status = allocate(t);
     if (status == STATUS_OK) status = session_compile(s);
     if (status != STATUS_OK) return status;
-    t->step = session_entry(s, t->block->step);
+    t->phase = arena_array(&s->arena, Callable, t->block->phases);
+    for (uint32_t i = 0; i < t->block->phases; i++)
+        t->phase[i] = session_entry(s, t->block->phase[i].step);
     for (uint32_t i = 0; i < t->reports; i++)
         t->report[i] = session_entry(s, t->block->report[i].entry);
     return STATUS_OK;
@@ -144,13 +147,21 @@ static void gather(Training *t, const Tensor *part, const int64_t *order, int64_
         data_gather(&part[i], order, count, t->batch, t->row[i]);
 }
 
+const Callable *training_phase(const Training *t) {
+    const TrainBlock *block = t->block;
+    uint32_t i = 0;
+    for (int64_t end = block->phase[0].epochs; t->epoch >= end && i + 1 < block->phases;)
+        end += block->phase[++i].epochs;
+    return &t->phase[i];
+}
+
 Status training_step(Training *t, float *loss) {
     if (t->at == 0) tn_order((uint64_t)t->seed, t->epoch, t->train_count, t->order);
     double start = seconds_now();
     gather(t, t->data->train, t->order + t->at / t->replay * t->batch, t->batch);
     void *out[] = {loss};
-    Status status =
-        session_call(t->session, &t->step, (const void *const *)t->row, out, t->batch);
+    Status status = session_call(t->session, training_phase(t),
+                                 (const void *const *)t->row, out, t->batch);
     double spent = seconds_now() - start;
     t->seconds += spent;
     t->epoch_s += spent;

@@ -17,7 +17,8 @@ typedef struct Training {
     Session *session;
     const TrainBlock *block;
     const DataSet *data;
-    Callable step, report[MAX_REPORTS];
+    Callable *phase; /* [block->phases] steps */
+    Callable report[MAX_REPORTS];
     uint32_t reports;
     int64_t seed, batch, train_count, steps; /* steps an epoch */
     int64_t replay;                          /* steps in a row on each batch */
@@ -36,8 +37,9 @@ typedef struct Training {
 /* training.c: batches, steps and reports. */
 Status training_begin(Training *t, Session *session, const char *block);
 void training_end(Training *t);
-Status training_step(Training *t, float *loss); /* the next one of the epoch */
-bool training_is_finite(const Training *t);     /* all that a checkpoint would hold */
+Status training_step(Training *t, float *loss);    /* the next one of the epoch */
+const Callable *training_phase(const Training *t); /* the step of the epoch under way */
+bool training_is_finite(const Training *t);        /* all that a checkpoint would hold */
 Status training_evaluate(Training *t, Figures *valid, Figures *test);
 /* What the best checkpoint is chosen by, larger is better: over the validation split, else
  * the test part, the first report that rises, else the negative loss. */

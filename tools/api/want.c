@@ -25,7 +25,8 @@ static const char *train_named(const Program *program, const char *name, bool wh
 
 static const Func *of_train(const TrainBlock *block, const char *name) {
     if (!strcmp(block->init->name, name)) return block->init;
-    if (!strcmp(block->step->name, name)) return block->step;
+    for (uint32_t i = 0; i < block->phases; i++)
+        if (!strcmp(block->phase[i].step->name, name)) return block->phase[i].step;
     for (uint32_t i = 0; i < block->reports; i++)
         if (!strcmp(block->report[i].entry->name, name)) return block->report[i].entry;
     return NULL;
