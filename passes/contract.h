@@ -104,6 +104,7 @@ typedef struct ReduceLoop {
 typedef struct Tile {
     uint32_t lanes, rows, vectors;
     uint32_t panels, tail_vectors; /* all panels; of the last one, where it is narrower */
+    uint32_t dots; /* columns of the last panel where its vectors run along k; else 0 */
     int64_t task_rows, task_panels;
     AxisList fixed, walked; /* row axes */
     bool b_in_place;        /* not packed */

@@ -32,17 +32,20 @@ struct Direct {
         *last; /* no block of an outer loop comes after this one; NULL: there is one */
     SumLoad *load;
     Buffer **results; /* NULL: sums only */
+    bool in_dots;     /* the loops that are open are those of a panel of dots */
     bool has_rowbase; /* else rows' own places are in the tables of edges */
     bool at_once;     /* a tile's results are stored when its sums are complete */
 };
 
 typedef struct Panel {
     uint32_t rows, vectors;
-    const Expr *panel;  /* number in the task */
-    int64_t cols;       /* fewer than the vectors' lanes in the last panel */
-    const Expr *b_base; /* of the panel's k = 0 */
-    const Expr *row;    /* first row, in the task */
-    const Expr *sums;   /* first sum in d->tile */
+    const Expr *panel;        /* number in the task */
+    int64_t cols;             /* fewer than the vectors' lanes in the last panel */
+    uint32_t dots;            /* of the last panel */
+    uint32_t dot0, dot_count; /* those that are summed at a time */
+    const Expr *b_base;       /* of the panel's k = 0 */
+    const Expr *row;          /* first row, in the task */
+    const Expr *sums;         /* first sum in d->tile */
     const Var *sum[14][4];
     Buffer *view[14], *b_view;
 } Panel;
@@ -129,8 +132,22 @@ void panels_pack(Draft *draft, const Contract *c, const Tile *t, uint32_t temp);
 bool register_has_outer(const Direct *d);
 /* Sums of a row tile, complete where no loop is outside. */
 void register_tile(Direct *d, Panel *p, Block *b);
+/* The reduce loops inside of a tile, around its products. */
+void register_loops(Direct *d, Panel *p, Block *b);
+/* Row `i` of the tile: the view that reaches it, and in `place` its element `k` of the run. */
+const Buffer *register_row(Direct *d, Panel *p, uint32_t i, const Expr *k,
+                           const Expr **place);
 /* What a run reads in place of a row outside; from its last element where it goes back. */
 Buffer *register_zero_line(Direct *d);
+
+/* contract_dots.c */
+
+/* Lanes of a run in the packed panel. */
+int64_t dots_pitch(const Tile *t);
+/* Sums of a row tile in a panel of dots. */
+void dots_tile(Direct *d, Panel *p, Block *b);
+/* One run of a tile. */
+void dots_run(Direct *d, Panel *p, Block *b);
 
 /* contract_results.c */
 

@@ -35,6 +35,7 @@ void panels_visit(Direct *d, void (*visit)(Direct *, Panel *, Block *), Block *b
     Block body = block_new(a);
     Panel p = {.panel = block_let(&body, "last", left)};
     p.vectors = t->tail_vectors ? t->tail_vectors : t->vectors;
+    p.dots = t->dots;
     p.cols = cols - (t->panels - 1) * width;
     visit(d, &p, &body);
     block_if(b, op2(d, OP_lt, left, num(d, t->task_panels)), block_end(&body), NULL);
@@ -50,9 +51,9 @@ static const Index *form_index(Direct *d, const Affine *form, const Index *const
     return sum;
 }
 
-/* One vector of B at (k, col), zero after `active` lanes. */
+/* `lanes` elements of B at (k, col), zero after `active` lanes. */
 static void pack_vector(Direct *d, const Expr *k, const Expr *col, const Expr *to,
-                        int64_t active, Block *b) {
+                        uint32_t lanes, int64_t active, Block *b) {
     const Contract *c = d->c;
     const Tile *t = d->t;
     emit_open(d->e, b);
@@ -61,7 +62,8 @@ static void pack_vector(Direct *d, const Expr *k, const Expr *col, const Expr *t
         axis[i] = d->place[i] ? index_axis(d->e, d->place[i], c->extent[i])
                               : index_int(d->e, 0);
     const Index *number = index_axis(d->e, col, count_of(c, AXIS_COL));
-    emit_vector(d->e, number, t->lanes, active == t->lanes ? NULL : num(d, active));
+    if (lanes > 1)
+        emit_vector(d->e, number, lanes, active == lanes ? NULL : num(d, active));
     for (uint32_t i = c->list[AXIS_COL].count; i-- > 0;) {
         uint32_t x = c->list[AXIS_COL].at[i];
         axis[x] = i ? index_mod(d->e, number, c->extent[x]) : number;
@@ -78,7 +80,7 @@ static void pack_vector(Direct *d, const Expr *k, const Expr *col, const Expr *t
         at[i] = form_index(d, &c->b.map->dim[i], axis);
     const Expr *value = emit_value(d->e, c->b.value, at);
     value = expr_cast(d->arena, value, ELEM_f32);
-    if (value->lanes == 1) value = expr_splat(d->arena, value, t->lanes);
+    if (value->lanes < lanes) value = expr_splat(d->arena, value, lanes);
     emit_close(d->e);
     block_store(b, d->b, to, value, 1, NULL);
 }
@@ -94,8 +96,29 @@ static void pack_panel(Direct *d, const Expr *number, const Expr *panel, const E
         int64_t left = cols - (int64_t)j * t->lanes;
         if (left > t->lanes) left = t->lanes;
         pack_vector(d, k, add(d, col, num(d, j * t->lanes)),
-                    add(d, base, num(d, j * t->lanes)), left, b);
+                    add(d, base, num(d, j * t->lanes)), t->lanes, left, b);
     }
+}
+
+/* The columns of dots at k: [run][column][k of the run], zeros after each run. */
+static void pack_dots(Direct *d, const Expr *number, const Expr *panel, const Expr *k,
+                      Block *b) {
+    const Tile *t = d->t;
+    int64_t run = t->loop[t->loops - 1].extent, pitch = dots_pitch(t);
+    const Expr *base = mul(d, number, t->k_max * width_of(t));
+    base = add(d, base, mul(d, op2(d, OP_div, k, num(d, run)), t->dots * pitch));
+    base = block_let(b, "to", base);
+    const Expr *at = block_let(b, "at", op2(d, OP_mod, k, num(d, run)));
+    const Expr *col = mul(d, panel, width_of(t));
+    Block zeros = block_new(d->arena);
+    for (uint32_t j = 0; j < t->dots; j++) {
+        const Expr *to = add(d, base, num(d, j * pitch));
+        pack_vector(d, k, add(d, col, num(d, j)), add(d, to, at), 1, 1, b);
+        for (int64_t i = run; i < pitch; i++)
+            block_store(&zeros, d->b, add(d, to, num(d, i)),
+                        expr_num(d->arena, ELEM_f32, 1, 0), 1, NULL);
+    }
+    if (run < pitch) block_if(b, op2(d, OP_eq, at, num(d, 0)), block_end(&zeros), NULL);
 }
 
 void panels_pack(Draft *draft, const Contract *c, const Tile *t, uint32_t temp) {
@@ -128,7 +151,10 @@ void panels_pack(Draft *draft, const Contract *c, const Tile *t, uint32_t temp) 
     int64_t width = width_of(t), cols = count_of(c, AXIS_COL);
     uint32_t tail = t->tail_vectors ? t->tail_vectors : t->vectors;
     pack_panel(&d, number, panel, k, t->vectors, width, &full);
-    pack_panel(&d, number, panel, k, tail, cols - (t->panels - 1) * width, &last);
+    if (t->dots)
+        pack_dots(&d, number, panel, k, &last);
+    else
+        pack_panel(&d, number, panel, k, tail, cols - (t->panels - 1) * width, &last);
     Block narrow = block_new(a), wide = block_new(a);
     block_for(&narrow, kv, begin, end, 1, 1, block_end(&last));
     block_for(&wide, kv, begin, end, 1, 1, block_end(&full));

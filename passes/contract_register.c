@@ -11,8 +11,9 @@ static int64_t loop_a_step(const Direct *d, uint32_t l) {
     return w->fixed ? w->position_every * d->c->a.edge[loop->edge].stride : 0;
 }
 
-/* Of packed k, or elements of B in place. */
+/* Of packed k, or elements of B in place; of whole runs in a panel of dots. */
 static int64_t plain_k_step(const Direct *d, uint32_t l) {
+    if (d->in_dots) return d->t->loop[l].k_step / d->t->loop[d->t->loops - 1].extent;
     return d->t->b_in_place ? d->t->loop[l].b_step : d->t->loop[l].k_step;
 }
 
@@ -106,9 +107,22 @@ static void set_views(Direct *d, Panel *p, Block *b) {
 
 static void set_b_view(Direct *d, Panel *p, Block *b) {
     int64_t width = d->t->b_in_place ? 1 : (int64_t)p->vectors * d->t->lanes;
+    if (p->dots) width = p->dots * dots_pitch(d->t);
     p->b_view = buffer_view(d->arena, "b", ELEM_f32);
     const Expr *k = add(d, k_start(d), open_offset(d, loop_k_step));
-    block_view(b, p->b_view, d->b, add(d, p->b_base, mul(d, k, width)));
+    const Expr *place = add(d, p->b_base, mul(d, k, width));
+    if (p->dots) place = add(d, place, num(d, p->dot0 * dots_pitch(d->t)));
+    block_view(b, p->b_view, d->b, place);
+}
+
+const Buffer *register_row(Direct *d, Panel *p, uint32_t i, const Expr *k,
+                           const Expr **place) {
+    const Tile *t = d->t;
+    bool one = rows_at_once(t);
+    int64_t shift = t->known_rows ? known_row(d, p->row->i + i) : i * t->row_step;
+    *place = mul(d, k, loop_a_step(d, t->loops - 1));
+    if (one) *place = add(d, *place, num(d, shift));
+    return p->view[one ? 0 : i];
 }
 
 /* One k: all sums += a row's element * B's vectors. */
@@ -125,12 +139,9 @@ static void multiply(Direct *d, Panel *p, const Expr *k, Block *b) {
         const Expr *active = t->b_in_place && left < t->lanes ? num(d, left) : NULL;
         bv[j] = block_let(b, "b", expr_load(a, p->b_view, at, t->lanes, 1, active));
     }
-    const Expr *at = mul(d, k, loop_a_step(d, run));
     for (uint32_t i = 0; i < p->rows; i++) {
-        bool one = rows_at_once(t);
-        const Buffer *view = p->view[one ? 0 : i];
-        int64_t shift = t->known_rows ? known_row(d, p->row->i + i) : i * t->row_step;
-        const Expr *place = one ? add(d, at, num(d, shift)) : at;
+        const Expr *place;
+        const Buffer *view = register_row(d, p, i, k, &place);
         const Expr *x = expr_load(a, view, place, 1, 1, NULL);
         x = block_let(b, "a", expr_splat(a, x, t->lanes));
         for (uint32_t j = 0; j < p->vectors; j++) {
@@ -209,7 +220,10 @@ static void inner_loops(Direct *d, Panel *p, uint32_t l, Block *b) {
         }
         set_views(d, p, b);
         set_b_view(d, p, b);
-        run_loop(d, p, b);
+        if (p->dots)
+            dots_run(d, p, b);
+        else
+            run_loop(d, p, b);
         return;
     }
     if (loop->block == -1) {
@@ -222,6 +236,10 @@ static void inner_loops(Direct *d, Panel *p, uint32_t l, Block *b) {
     block_for(b, var, d->low[l], d->high[l], 1, 1, block_end(&body));
 }
 
+void register_loops(Direct *d, Panel *p, Block *b) {
+    inner_loops(d, p, 0, b);
+}
+
 bool register_has_outer(const Direct *d) {
     for (uint32_t l = 0; l < d->t->loops; l++)
         if (d->t->loop[l].block) return true;
@@ -231,6 +249,10 @@ bool register_has_outer(const Direct *d) {
 void register_tile(Direct *d, Panel *p, Block *b) {
     Arena *a = d->arena;
     const Tile *t = d->t;
+    if (p->dots) {
+        dots_tile(d, p, b);
+        return;
+    }
     const Expr *sums = block_let(b, "sums", p->sums);
     int64_t width = (int64_t)p->vectors * t->lanes;
     for (uint32_t i = 0; i < p->rows; i++)

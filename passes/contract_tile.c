@@ -192,29 +192,57 @@ static bool tile_fits(const Search *s, uint32_t rows, uint32_t vectors) {
     return used < s->target->registers && pointers <= 8; /* general registers are 15 */
 }
 
+/* Columns that are left after whole vectors, where dot products may take them: a run of A is
+ * contiguous, of one length, and long enough. */
+static uint32_t dots_possible(const Search *s, int64_t cols) {
+    enum { MOST = 4, LONGEST = 128 };
+    const Tile *t = s->t;
+    const ReduceLoop *run = &t->loop[t->loops - 1];
+    uint32_t rest = (uint32_t)(cols % t->lanes);
+    bool fits = rest && rest <= MOST && cols > t->lanes && run->edge < 0 &&
+                run->a_step == 1 && run->extent >= t->lanes && run->extent <= LONGEST;
+    return fits && dim_is_const(s->c->dim[run->axes.at[0]]) ? rest : 0;
+}
+
+/* The same for `dots` columns by dot products: loads bind them, or products; the lanes are
+ * added up once a tile. */
+static double dots_cost(const Search *s, uint32_t rows, uint32_t dots) {
+    enum { ADDING = 10, LONG = 256 };
+    const Tile *t = s->t;
+    int64_t run = t->loop[t->loops - 1].extent, k = t->k_max < LONG ? t->k_max : LONG;
+    double steps = (double)ceil_div(run, t->lanes) / (double)run;
+    return (rows * dots + rows + dots) * steps + rows * dots * ADDING / (double)k;
+}
+
 /* Rows and vectors of a register tile: the least work for all rows and columns. */
 static void choose_tile(Search *s) {
+    enum { PACKING = 2 }; /* a column's element; others may be read in place */
     Tile *t = s->t;
     int64_t cols = 1;
     for (uint32_t i = 0; i < s->c->list[AXIS_COL].count; i++)
         cols *= s->c->extent[s->c->list[AXIS_COL].at[i]];
     t->lanes = target_lanes(s->target);
-    uint32_t all = (uint32_t)ceil_div(cols, t->lanes);
+    uint32_t all = (uint32_t)ceil_div(cols, t->lanes), rest = dots_possible(s, cols);
     double best = 0;
-    for (uint32_t vectors = 1; vectors <= 4 && vectors <= all; vectors++)
-        for (uint32_t rows = 1; rows <= 14; rows++) {
-            if (!tile_fits(s, rows, vectors)) continue;
-            uint32_t tail = all % vectors;
-            int64_t full = all / vectors;
-            double pointers = pointer_cost(s, rows);
-            double cost = (double)full * (tile_cost(s, rows, vectors) + pointers);
-            if (tail) cost += tile_cost(s, rows, tail) + pointers;
-            cost *= (double)ceil_div(t->rows_max, rows);
-            if (best && cost >= best) continue;
-            best = cost;
-            t->rows = rows, t->vectors = vectors;
-            t->panels = (uint32_t)(full + (tail != 0)), t->tail_vectors = tail;
-        }
+    for (uint32_t dots = 0; dots <= rest; dots += rest ? rest : 1)
+        for (uint32_t vectors = 1; vectors <= 4 && vectors <= all; vectors++)
+            for (uint32_t rows = 1; rows <= 14; rows++) {
+                if (!tile_fits(s, rows, vectors)) continue;
+                uint32_t tail = (all - !!dots) % vectors;
+                int64_t full = (all - !!dots) / vectors;
+                if (dots && (tail || !full)) continue;
+                double pointers = pointer_cost(s, rows);
+                double cost = (double)full * (tile_cost(s, rows, vectors) + pointers);
+                if (tail) cost += tile_cost(s, rows, tail) + pointers;
+                if (dots) cost += dots_cost(s, rows, dots) + pointers;
+                cost *= (double)ceil_div(t->rows_max, rows);
+                if (dots) cost += PACKING * (double)cols;
+                if (best && cost >= best) continue;
+                best = cost;
+                t->rows = rows, t->vectors = vectors, t->dots = dots;
+                t->panels = (uint32_t)(full + (tail || dots));
+                t->tail_vectors = dots ? 1 : tail;
+            }
     if (t->uniform && t->rows_max % t->rows && t->rows_max < t->rows)
         t->rows = (uint32_t)t->rows_max;
     if (t->uniform || t->known_rows) t->even = 1;
@@ -246,6 +274,23 @@ static void choose_blocks(Search *s) {
     for (uint32_t k = 0; k < i && i < t->loops; k++) t->loop[k].block = -1;
 }
 
+/* Rows of a task that are fixed places of as many images: what neighbouring places share, rows
+ * of A under the taps and a row of the result, stays in L2. */
+static int64_t most_images(const Search *s) {
+    enum { MOST = 256 };
+    const Tile *t = s->t;
+    const Contract *c = s->c;
+    if (!t->fixed.count || t->loop[t->loops - 1].edge >= 0) return MOST;
+    int64_t under = 0, width = (int64_t)t->vectors * t->lanes * t->panels;
+    for (uint32_t i = 0; i < c->a.edges; i++) {
+        int64_t taps = t->edge[i].most * c->a.edge[i].stride;
+        if (taps > under) under = taps;
+    }
+    under += 2 * width * c->extent[t->fixed.at[t->fixed.count - 1]];
+    int64_t most = (int64_t)s->target->l2_bytes / 2 / (4 * under);
+    return most < t->rows ? t->rows : most < MOST ? most : MOST;
+}
+
 /* Rows and columns of a task: least traffic of A and B, the sums in at most 64 KiB, and
  * tasks for eight threads. */
 static void choose_chunks(Search *s, int64_t others) {
@@ -253,8 +298,9 @@ static void choose_chunks(Search *s, int64_t others) {
     int64_t width = (int64_t)t->vectors * t->lanes,
             tiles = ceil_div(t->rows_max, t->rows);
     double best = 0;
+    int64_t most = most_images(s);
     for (int64_t panels = 1; panels <= t->panels && panels * width <= 512; panels++)
-        for (int64_t high = 1; high <= tiles && high * t->rows <= 256; high++) {
+        for (int64_t high = 1; high <= tiles && high * t->rows <= most; high++) {
             int64_t p = ceil_div(t->panels, ceil_div(t->panels, panels));
             int64_t h = ceil_div(tiles, ceil_div(tiles, high));
             if (p != panels || h != high) continue;
@@ -280,7 +326,10 @@ static void choose_splits(Search *s, int64_t others) {
     if (t->loops < 2 || t->loop[0].edge >= 0 || t->k_max < 4096) return;
     double outputs = 4.0 * (double)(t->rows_max * width * t->panels);
     double chunks = (double)others * (double)(1 + (int64_t)(outputs / (64 << 10)));
-    double data = 4.0 * (double)t->k_max * (double)(t->rows_max + width * t->panels);
+    double data = (double)t->k_max * (double)t->rows_max;
+    double own = (double)value_bytes_max(s->c->group, s->c->a.value) / 4;
+    if (data > own) data = own; /* rows overlap */
+    data = 4 * (data + (double)t->k_max * (double)(width * t->panels));
     outputs *= (double)others;
     double best = 0;
     for (int64_t splits = 1; splits <= 64 && splits <= first; splits++) {
@@ -317,7 +366,7 @@ static void choose_b(Search *s) {
     Tile *t = s->t;
     const Contract *c = s->c;
     const Node *node = graph_node(c->group, c->b.value);
-    if (node->op != OP_param || node->type.elem != ELEM_f32) return;
+    if (t->dots || node->op != OP_param || node->type.elem != ELEM_f32) return;
     int64_t cols = 1;
     for (uint32_t i = c->list[AXIS_COL].count; i-- > 0;) {
         uint32_t axis = c->list[AXIS_COL].at[i];
@@ -401,7 +450,10 @@ bool contract_tile(const Contract *c, const Target *target, Arena *arena, Tile *
 
 void tile_print(const Tile *t, Text *out) {
     text_printf(out, "%ux%u", t->rows, t->vectors * t->lanes);
-    if (t->tail_vectors) text_printf(out, "+%u", t->tail_vectors * t->lanes);
+    if (t->dots)
+        text_printf(out, "+%u dots", t->dots);
+    else if (t->tail_vectors)
+        text_printf(out, "+%u", t->tail_vectors * t->lanes);
     text_printf(out, " panels %u task %ldx%ld fixed %u%s splits %ld k", t->panels,
                 (long)t->task_rows, (long)t->task_panels, t->fixed.count,
                 t->uniform      ? " uniform"
