@@ -126,7 +126,13 @@ void panels_pack(Draft *draft, const Contract *c, const Tile *t, uint32_t temp) 
     Arena *a = draft->arena;
     Direct d = {.c = c, .t = t, .arena = a, .k = draft_kernel(draft, "pack")};
     d.e = d.k.emitter;
-    draft_params(&d.k);
+    Val source = c->b.value;
+    const Node *node = graph_node(c->group, source);
+    if (node->op == OP_param)
+        emit_place(d.e, source,
+                   draft_buffer(&d.k, OPERAND_PARAM, source, node->type.elem, false));
+    else
+        draft_params(&d.k);
     d.b = draft_buffer(&d.k, OPERAND_TEMP, temp, ELEM_f32, true);
     const Expr *k_total = num(&d, t->k_max), *batches = num(&d, 1);
     if (t->loop[0].axes.count == 1)
