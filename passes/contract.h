@@ -107,6 +107,7 @@ typedef struct Tile {
     uint32_t dots; /* columns of the last panel where its vectors run along k; else 0 */
     int64_t task_rows, task_panels;
     AxisList fixed, walked; /* row axes */
+    bool fixed_inside;      /* all fixed rows of a chunk before the next; else reversed */
     bool b_in_place;        /* not packed */
     bool uniform;           /* rows are row_step apart in A */
     bool known_rows;        /* few: where each begins is known when compiling */

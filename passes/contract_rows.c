@@ -48,6 +48,13 @@ const Expr *rows_count_tasks(Direct *d, bool splits) {
     return count;
 }
 
+static void take_fixed(Direct *d, Block *b, const Expr **rest) {
+    for (uint32_t i = d->t->fixed.count; i-- > 0;) {
+        uint32_t axis = d->t->fixed.at[i];
+        d->place[axis] = take_digit(d, b, "fixed", rest, num(d, d->c->extent[axis]));
+    }
+}
+
 void rows_open_task(Direct *d, Block *b, bool splits) {
     const Tile *t = d->t;
     const Contract *c = d->c;
@@ -74,16 +81,13 @@ void rows_open_task(Direct *d, Block *b, bool splits) {
     for (uint32_t i = c->a.edges; i-- > 0;)
         if (!t->edge[i].fixed)
             d->phase[i] = take_digit(d, b, "phase", &rest, num(d, t->edge[i].entries));
-    /* All fixed rows of a chunk, before data are left that the next place reads again. */
-    for (uint32_t i = t->fixed.count; i-- > 0;) {
-        uint32_t axis = t->fixed.at[i];
-        d->place[axis] = take_digit(d, b, "fixed", &rest, num(d, c->extent[axis]));
-    }
+    if (t->fixed_inside) take_fixed(d, b, &rest);
     const Expr *chunks = block_let(b, "chunks", up_div(d, rows, t->task_rows));
     const Expr *chunk = take_digit(d, b, "rowchunk", &rest, chunks);
     d->row0 = block_let(b, "row0", mul(d, chunk, t->task_rows));
     const Expr *left = op2(d, OP_sub, rows, d->row0);
     d->row_count = block_let(b, "row_count", op2(d, OP_min, num(d, t->task_rows), left));
+    if (!t->fixed_inside) take_fixed(d, b, &rest);
     for (uint32_t i = 0; i < c->a.edges; i++) {
         const Edge *e = &c->a.edge[i];
         if (!t->edge[i].fixed) continue;

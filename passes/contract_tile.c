@@ -274,14 +274,15 @@ static void choose_blocks(Search *s) {
     for (uint32_t k = 0; k < i && i < t->loops; k++) t->loop[k].block = -1;
 }
 
-/* Rows of a task that are fixed places of as many images: what neighbouring places share, rows
- * of A under the taps and a row of the result, stays in L2. */
+/* Rows of a task that are fixed places of as many images: where B stays in L2, what
+ * neighbouring places share does too, rows of A under the taps and a row of the result. */
 static int64_t most_images(const Search *s) {
     enum { MOST = 256 };
     const Tile *t = s->t;
     const Contract *c = s->c;
     if (!t->fixed.count || t->loop[t->loops - 1].edge >= 0) return MOST;
     int64_t under = 0, width = (int64_t)t->vectors * t->lanes * t->panels;
+    if (4 * t->k_max * width > (int64_t)s->target->l2_bytes / 2) return MOST;
     for (uint32_t i = 0; i < c->a.edges; i++) {
         int64_t taps = t->edge[i].most * c->a.edge[i].stride;
         if (taps > under) under = taps;
@@ -299,6 +300,7 @@ static void choose_chunks(Search *s, int64_t others) {
             tiles = ceil_div(t->rows_max, t->rows);
     double best = 0;
     int64_t most = most_images(s);
+    t->fixed_inside = most < t->rows_max;
     for (int64_t panels = 1; panels <= t->panels && panels * width <= 512; panels++)
         for (int64_t high = 1; high <= tiles && high * t->rows <= most; high++) {
             int64_t p = ceil_div(t->panels, ceil_div(t->panels, panels));
