@@ -9,7 +9,9 @@
  */
 #include "passes/nest.h"
 
-#define BLOCK_BYTES (48 << 10) /* of sums; a first or second level cache holds them */
+/* Of sums: one image stays in the second level cache, several in the first. */
+#define IMAGE_BYTES (96 << 10)
+#define BLOCK_BYTES (48 << 10)
 #define MAX_BLOCK   8
 
 typedef struct Blocks {
@@ -56,7 +58,7 @@ bool blocks_find_batch(const Func *group, Val v, uint32_t *operand) {
     const Type *from = graph_type(group, node->arg[*operand]);
     return node->type.elem == ELEM_f32 && from->elem == ELEM_f32 &&
            from->dim[0] == node->type.dim[0] && image_size(from) > 0 &&
-           image_size(&node->type) > 0 && image_size(&node->type) * 4 <= BLOCK_BYTES;
+           image_size(&node->type) > 0 && image_size(&node->type) * 4 <= IMAGE_BYTES;
 }
 
 static Type block_type(const Type *type, int64_t block) {
