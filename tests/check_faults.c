@@ -1,5 +1,6 @@
 /* Memory that ends, at every allocation in turn: from a program's text to its code, to a
- * library, and in checkpoints.  Each time a status comes back, and nothing leaks (under the sanitizer). */
+ * library, in checkpoints, weights and pictures.  Each time a status comes back, and nothing
+ * leaks (under the sanitizer). */
 #include "base/alloc.h"
 #include "codegen/backend.h"
 #include "frontend/program.h"
@@ -7,9 +8,12 @@
 #include "tests/scratch.h"
 #include "tools/checkpoint.h"
 #include "tools/library.h"
+#include "tools/picture.h"
 #include <check.h>
+#include <png.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static const char program_text[] =
     "net tiny(x: f32[N, 6, 6, 1]) {\n"
@@ -179,6 +183,60 @@ START_TEST(checkpoints_survive_the_end_of_memory) {
 }
 END_TEST
 
+static const float matrix[] = {1, 2, 3, 4, 5, 6};
+static const SafeTensor foreign[] = {
+    {"module.a", STORED_f64, 1, {1}, (const uint8_t *)matrix, 8},
+    {"module.fc.weight", STORED_f32, 2, {2, 3}, (const uint8_t *)matrix, sizeof matrix}};
+static const Slot foreign_slots[] = {
+    {"fc.weight", ROLE_PARAM, {.elem = ELEM_f32, .rank = 2, .dim = {3, 2}}, 0, 24},
+    {"a", ROLE_PARAM, {.elem = ELEM_f32, .rank = 1, .dim = {1}}, 64, 4}};
+static const Layout foreign_layout = {2, foreign_slots, 128};
+
+static bool write_foreign(const char *path, char *message) {
+    return archive_write(path, foreign, 2, true, message) &&
+           archive_write(path, foreign, 2, false, message);
+}
+
+static bool read_foreign(const char *path, char *message) {
+    float back[32] = {0};
+    bool right =
+        checkpoint_read(path, &foreign_layout, CHECKPOINT_WEIGHTS, back, NULL, message);
+    ck_assert(back[1] == (right ? 4.0F : 0.0F));
+    return right;
+}
+
+START_TEST(weights_survive_the_end_of_memory) {
+    static const char *const names[] = {"a.safetensors", "a.npz"};
+    scratch_open();
+    const char *path = scratch_path(names[_i]);
+    fail_in_turn(write_foreign, path);
+    fail_in_turn(read_foreign, path);
+    scratch_close();
+}
+END_TEST
+
+static bool read_pictures(const char *path, char *message) {
+    static const int64_t dim[] = {3, 5, 3};
+    Tensor images, labels;
+    if (!pictures_by_class(path, NULL, dim, 0, &images, &labels, message)) return false;
+    tensor_free(&images);
+    tensor_free(&labels);
+    return true;
+}
+
+START_TEST(pictures_survive_the_end_of_memory) {
+    uint8_t pixels[64] = {1};
+    png_image image = {.version = PNG_IMAGE_VERSION, .width = 8, .height = 8};
+    scratch_open();
+    mkdir(scratch_path("set"), 0777);
+    mkdir(scratch_path("set/one"), 0777);
+    const char *path = scratch_path("set/one/a.png");
+    ck_assert(png_image_write_to_file(&image, path, 0, pixels, 0, NULL));
+    fail_in_turn(read_pictures, scratch_path("set"));
+    scratch_close();
+}
+END_TEST
+
 Suite *suite_faults(void);
 Suite *suite_faults(void) {
     Suite *suite = suite_create("faults");
@@ -187,6 +245,8 @@ Suite *suite_faults(void) {
     tcase_add_test(tcase, compiling_survives_the_end_of_memory);
     tcase_add_test(tcase, libraries_survive_the_end_of_memory);
     tcase_add_test(tcase, checkpoints_survive_the_end_of_memory);
+    tcase_add_loop_test(tcase, weights_survive_the_end_of_memory, 0, 2);
+    tcase_add_test(tcase, pictures_survive_the_end_of_memory);
     suite_add_tcase(suite, tcase);
     return suite;
 }
