@@ -201,11 +201,12 @@ static const char *field_name(const Writer *w, const PortList *list, uint32_t nu
     return taken ? arena_print(w->arena, "%s_%u", name, number) : name;
 }
 
-static void put_field(Writer *w, const PortList *list, uint32_t i, const char *is_const) {
+static void put_field(Writer *w, const Plan *plan, const PortList *list, uint32_t i,
+                      const char *is_const) {
     const Type *type = &list->at[i]->type;
     text_printf(&w->out, "    %s%s *%s; /* ", is_const, c_types[type->elem],
                 field_name(w, list, i));
-    type_print(&w->spec->module->dims, type, &w->out);
+    type_print(&plan->entry->module->dims, type, &w->out);
     if (type->elem == ELEM_bool) text_puts(&w->out, ", each 0 or 1");
     text_puts(&w->out, " */\n");
 }
@@ -213,7 +214,7 @@ static void put_field(Writer *w, const PortList *list, uint32_t i, const char *i
 static void put_structs(Writer *w, const Plan *plan, const char *entry) {
     PortList in = entry_inputs(w->arena, plan), out = entry_outputs(w->arena, plan);
     text_puts(&w->out, "typedef struct {\n");
-    for (uint32_t i = 0; i < in.count; i++) put_field(w, &in, i, "const ");
+    for (uint32_t i = 0; i < in.count; i++) put_field(w, plan, &in, i, "const ");
     if (plan->has_n)
         text_printf(&w->out, "    int64_t n; /* the first dimension: 1 to %lld */\n",
                     (long long)plan->n_max);
@@ -223,7 +224,7 @@ static void put_structs(Writer *w, const Plan *plan, const char *entry) {
                 w->name, entry);
     if (!out.count) return;
     text_puts(&w->out, "typedef struct {\n");
-    for (uint32_t i = 0; i < out.count; i++) put_field(w, &out, i, "");
+    for (uint32_t i = 0; i < out.count; i++) put_field(w, plan, &out, i, "");
     text_printf(&w->out, "} %s_%s_out;\n", w->name, entry);
 }
 

@@ -14,10 +14,9 @@ typedef struct ObjectSpec {
     int threads;        /* that compile; >= 1 */
     const char *name;   /* what exported names begin with: a C identifier */
     const char *source; /* what the header says the object was made from */
-    const Module *module;
     const Layout *layout;
     uint32_t entries, inits;
-    const Plan *const *entry; /* exported as NAME_<entry> */
+    const Plan *const *entry; /* exported as NAME_<its name>; of one layout */
     const char *const *words; /* [entries] what the header says of each; NULL: nothing */
     /* Functions of one input, the seed, that NAME_init runs in order: the later ones win.
      * What none of them fills is zero. */

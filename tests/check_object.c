@@ -500,7 +500,6 @@ static Status lacking_body(Session *s) {
                              .threads = 1,
                              .name = "alien",
                              .source = "small.tn",
-                             .module = s->program->module,
                              .layout = s->layout,
                              .entries = 1,
                              .entry = s->plan};

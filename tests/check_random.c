@@ -1,4 +1,5 @@
-/* Random programs: the evaluator agrees with itself after the passes, and with compiled code. */
+/* Random programs: the evaluator agrees with itself after the passes, with compiled code, and
+ * with that code in a shared object. */
 #include "tests/random/check.h"
 #include <check.h>
 
@@ -34,6 +35,21 @@ START_TEST(compiled_code_agrees) {
 }
 END_TEST
 
+START_TEST(libraries_agree) {
+    Guard guard;
+    Arena arena;
+    RandomCase programs[CHUNK];
+    uint32_t which;
+    arena_init(&arena, &guard);
+    if (guard_enter(guard)) ck_abort_msg("%s", guard.message);
+    for (uint64_t i = 0; i < CHUNK; i++)
+        programs[i] = random_case(&arena, (uint64_t)_i * CHUNK + i);
+    const char *wrong = random_libraries(&arena, programs, CHUNK, &which);
+    if (wrong) ck_abort_msg("seed %d: %s", _i * CHUNK + (int)which, wrong);
+    arena_free(&arena);
+}
+END_TEST
+
 Suite *suite_random(void);
 Suite *suite_random(void) {
     Suite *suite = suite_create("random");
@@ -41,6 +57,7 @@ Suite *suite_random(void) {
     tcase_set_timeout(tcase, 240);
     tcase_add_loop_test(tcase, passes_keep_the_meaning, 0, PROGRAMS / CHUNK);
     tcase_add_loop_test(tcase, compiled_code_agrees, 0, PROGRAMS / CHUNK);
+    tcase_add_loop_test(tcase, libraries_agree, 0, PROGRAMS / CHUNK);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -138,7 +138,6 @@ static Status make(Library *l, const char *name, LibraryFacts *facts) {
                            s->settings.threads ? s->settings.threads : processor_count(),
                        .name = name,
                        .source = file_name(s->path),
-                       .module = s->program->module,
                        .layout = s->layout,
                        .entries = l->entries.count,
                        .words = l->words.at,

@@ -8,6 +8,11 @@ bool slot_is_weight(const Slot *slot) {
     return slot->role == ROLE_PARAM || slot->role == ROLE_STATE;
 }
 
+/* Slots have constant shapes, which print the same in any module. */
+static const Dims *dims_of(const ObjectSpec *spec) {
+    return &spec->entry[0]->entry->module->dims;
+}
+
 /* ---- constants ------------------------------------------------------------------------ */
 
 static Value constant(Emitter *e, const char *name, Value value) {
@@ -159,7 +164,7 @@ static uint64_t layout_hash(Emitter *e, const ObjectSpec *spec) {
     for (uint32_t i = 0; i < layout->slots; i++) {
         const Slot *slot = &layout->slot[i];
         text_printf(&words, "%s %lld ", slot->name, (long long)slot->offset);
-        type_print(&spec->module->dims, &slot->type, &words);
+        type_print(dims_of(spec), &slot->type, &words);
     }
     uint64_t hash[2];
     hash_bytes(words.at, words.length, 0, hash);
@@ -247,7 +252,7 @@ Key glue_key(Arena *arena, const Glue *glue) {
         const Slot *slot = &spec->layout->slot[i];
         text_printf(&key, "%s %s %lld ", slot->name, role_words[slot->role],
                     (long long)slot->offset);
-        type_print(&spec->module->dims, &slot->type, &key);
+        type_print(dims_of(spec), &slot->type, &key);
         text_puts(&key, "\n");
     }
     Key made = {.at = (const uint8_t *)key.at, .length = key.length};

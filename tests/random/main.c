@@ -1,7 +1,8 @@
 /*
  * random_programs [--count N] [--seed S] [--text]: checks N random programs from seed S on,
  * and prints the first that fails, made small.  --text prints programs and checks nothing.
- * Each runs in a child, so that one that crashes is found and shrunk as well.
+ * They run in children, so that one that crashes is found and shrunk as well: sixteen at a
+ * time, which share a library; one by one where something is wrong.
  */
 #include "tests/random/check.h"
 #include <stdio.h>
@@ -16,10 +17,13 @@ static const struct {
     {"passes", random_passes},
     {"compiled", random_run},
     {"compiled for AVX2", random_run_avx2},
+    {"as a library", random_library}, /* the last */
 };
+#define PROPERTIES (sizeof properties / sizeof *properties)
+#define BATCH      16
 
-/* 0 when all properties hold; prints what does not where `aloud`. */
-static int check(const RandomCase *program, bool aloud) {
+/* 0 when the first properties hold; prints what does not where `aloud`. */
+static int check(const RandomCase *program, size_t count, bool aloud) {
     Guard guard;
     Arena arena;
     arena_init(&arena, &guard);
@@ -27,7 +31,7 @@ static int check(const RandomCase *program, bool aloud) {
         if (aloud) printf("%s\n", guard.message);
         return 1;
     }
-    for (size_t i = 0; i < sizeof properties / sizeof *properties; i++) {
+    for (size_t i = 0; i < count; i++) {
         const char *wrong = properties[i].property(&arena, program);
         if (!wrong) continue;
         if (aloud) printf("%s: %s\n", properties[i].name, wrong);
@@ -44,7 +48,7 @@ static bool fails_in_child(void *context, const RandomCase *program) {
     if (child == 0) {
         if (!aloud && !freopen("/dev/null", "w", stderr)) _exit(2);
         alarm(60);
-        int status = check(program, aloud);
+        int status = check(program, PROPERTIES, aloud);
         fflush(stdout);
         _exit(status);
     }
@@ -124,15 +128,61 @@ static int run_one(uint64_t seed, bool text) {
     return status;
 }
 
+static int check_batch(uint64_t seed, uint32_t count) {
+    Guard guard;
+    Arena arena;
+    RandomCase programs[BATCH];
+    uint32_t which;
+    arena_init(&arena, &guard);
+    if (guard_enter(guard)) return 1;
+    for (uint32_t i = 0; i < count; i++) {
+        programs[i] = random_case(&arena, seed + i);
+        if (check(&programs[i], PROPERTIES - 1, false)) return 1;
+    }
+    int status = random_libraries(&arena, programs, count, &which) != NULL;
+    arena_free(&arena);
+    return status;
+}
+
+/* Whether all is well with these. */
+static bool batch_holds(uint64_t seed, uint32_t count) {
+    int status;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        if (!freopen("/dev/null", "w", stderr)) _exit(2);
+        alarm(60 * BATCH);
+        _exit(check_batch(seed, count));
+    }
+    return waitpid(child, &status, 0) == child && status == 0;
+}
+
+/* The number that fail; a batch that fails as a whole only counts as one. */
+static uint64_t run_batch(uint64_t seed, uint32_t count, bool text) {
+    uint64_t failed = 0;
+    if (!text && batch_holds(seed, count)) return 0;
+    for (uint32_t i = 0; i < count; i++) failed += run_one(seed + i, text) != 0;
+    if (failed || text) return failed;
+    printf("seeds %llu to %llu fail in one library, and not alone\n",
+           (unsigned long long)seed, (unsigned long long)(seed + count - 1));
+    return 1;
+}
+
 int main(int argc, char **argv) {
     const Options options = options_of(argc, argv);
     if (options.wrong) {
         fprintf(stderr, "usage: %s [--count N] [--seed S] [--text]\n", argv[0]);
         return 2;
     }
-    for (uint64_t i = 0, failed = 0; i < options.count; i++) {
-        int status = run_one(options.seed + i, options.text);
-        if (status && ++failed == 3) return status;
+    uint64_t failed = 0, i = 0;
+    while (i < options.count && failed < 3) {
+        uint64_t left = options.count - i;
+        uint32_t count = left < BATCH ? (uint32_t)left : BATCH;
+        failed += run_batch(options.seed + i, count, options.text);
+        i += count;
     }
-    return 0;
+    if (!options.text)
+        printf("%llu programs, %llu wrong\n", (unsigned long long)i,
+               (unsigned long long)failed);
+    return failed != 0;
 }

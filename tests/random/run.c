@@ -71,7 +71,7 @@ typedef struct Run {
     Arena *arena;
     const RandomCase *program;
     const Plan *plan;
-    tn_entry *call;
+    const RandomCode *code;
     const Array *want;
     Array *got;
 } Run;
@@ -84,22 +84,28 @@ static int64_t bytes_of(const Array *array) {
 static bool call_once(Run *run, int threads, int *status) {
     const RandomCase *program = run->program;
     Guarded in[PORTS_MAX], out[PORTS_MAX];
-    void *in_pointers[PORTS_MAX + 1], *out_pointers[PORTS_MAX];
-    Guarded state = guarded_new(run->arena, run->plan->state_bytes, 64);
-    Guarded work = guarded_new(run->arena, run->plan->work_bytes, 64);
+    const RandomCode *code = run->code;
+    void *in_pointers[PORTS_MAX + 2], *out_pointers[PORTS_MAX];
+    Guarded state = guarded_new(run->arena, code->state_bytes, 64);
+    Guarded work = guarded_new(run->arena, code->work_bytes, 64);
     for (uint32_t i = 0; i < program->params; i++) {
         in[i] = guarded_new(run->arena, bytes_of(&program->args[i]), 1);
         write_array(&program->args[i], in[i].at);
         in_pointers[i] = in[i].at;
     }
-    memcpy(&in_pointers[program->params], &program->n, sizeof program->n);
+    memcpy(&in_pointers[program->params + run->plan->has_n], &code->work_bytes,
+           sizeof code->work_bytes); /* a library wants to know */
+    if (run->plan->has_n)
+        memcpy(&in_pointers[program->params], &program->n, sizeof program->n);
     for (uint32_t i = 0; i < program->results; i++) {
         out[i] = guarded_new(run->arena, bytes_of(&run->want[i]), 1);
         out_pointers[i] = out[i].at;
     }
     tn_pool *pool = tn_pool_new(threads);
     tn_parallel parallel = tn_pool_parallel(pool);
-    *status = run->call(state.at, work.at, in_pointers, out_pointers, &parallel);
+    *status = code->init ? code->init(state.at, 1) : TN_OK;
+    if (*status == TN_OK)
+        *status = code->call(state.at, work.at, in_pointers, out_pointers, &parallel);
     tn_pool_free(pool);
     bool whole = guarded_free(state);
     whole &= guarded_free(work);
@@ -145,16 +151,15 @@ static const char *run_calls(Run *run) {
     return wrong;
 }
 
-static const Plan *plan_of(Arena *arena, const RandomCase *program, const Target *target,
-                           Module **module) {
+const Plan *random_plan(Arena *arena, const RandomCase *program, const Target *target) {
     Arena scratch;
     arena_init(&scratch, arena->guard);
     PassContext cx = {&scratch, target};
-    *module = random_parse(arena, program->text);
+    Module *module = random_parse(arena, program->text);
     const Plan *plan = NULL;
-    if (pipeline_run(&cx, *module, NULL))
-        plan = plan_entry(&cx, arena, module_find(*module, "main"),
-                          layout_state(arena, *module));
+    if (pipeline_run(&cx, module, NULL))
+        plan = plan_entry(&cx, arena, module_find(module, "main"),
+                          layout_state(arena, module));
     arena_free(&scratch);
     return plan;
 }
@@ -168,35 +173,41 @@ static void print_steps(const PlanStep *step, uint32_t steps, Text *out) {
 
 const char *random_kernels(Arena *arena, const RandomCase *program) {
     Target target;
-    Module *module;
     Text text;
     text_init(&text, arena);
     if (target_find(NULL, &target)) return "";
-    const Plan *plan = plan_of(arena, program, &target, &module);
-    graph_print(module, &text);
-    if (plan) print_steps(plan->step, plan->steps, &text);
+    const Plan *plan = random_plan(arena, program, &target);
+    if (!plan) return "";
+    graph_print(plan->entry->module, &text);
+    print_steps(plan->step, plan->steps, &text);
     return text.at;
+}
+
+const char *random_calls(Arena *arena, const RandomCase *program, const Plan *plan,
+                         const RandomCode *code) {
+    const Array *want =
+        random_evaluate(arena, random_parse(arena, program->text), program);
+    Run run = {arena, program, plan, code, want, NULL};
+    run.got = arena_array(arena, Array, program->results);
+    for (uint32_t i = 0; i < program->results; i++)
+        run.got[i] = array_new(arena, want[i].elem, want[i].rank, want[i].dim);
+    return run_calls(&run);
 }
 
 static const char *run_on(Arena *arena, const RandomCase *program, const char *cpu) {
     Target target;
     Jit *jit;
-    Module *module;
     char message[512] = "";
     if (target_find(cpu, &target)) return "no target";
-    const Array *want =
-        random_evaluate(arena, random_parse(arena, program->text), program);
-    Run run = {arena, program, plan_of(arena, program, &target, &module),
-               NULL,  want,    NULL};
-    if (!run.plan) return "the pipeline refuses the program";
+    const Plan *plan = random_plan(arena, program, &target);
+    if (!plan) return "the pipeline refuses the program";
     JitOptions options = {.target = &target, .threads = 1};
-    if (jit_new(&options, &run.plan, 1, &jit, message))
+    if (jit_new(&options, &plan, 1, &jit, message))
         return arena_print(arena, "%s", message);
-    run.call = jit_entry(jit, run.plan->name);
-    run.got = arena_array(arena, Array, program->results);
-    for (uint32_t i = 0; i < program->results; i++)
-        run.got[i] = array_new(arena, want[i].elem, want[i].rank, want[i].dim);
-    const char *wrong = run_calls(&run);
+    const RandomCode code = {.call = jit_entry(jit, plan->name),
+                             .state_bytes = plan->state_bytes,
+                             .work_bytes = plan->work_bytes};
+    const char *wrong = random_calls(arena, program, plan, &code);
     jit_free(jit);
     return wrong;
 }
