@@ -121,11 +121,14 @@ static EvalRule *const rules[OP_COUNT] = {
 typedef struct Machine {
     const Func *func;
     const int64_t *symbols;
-    Guard *outer; /* where a failure goes on to */
+    const EvalWatch *watch; /* NULL: nobody looks on */
+    Guard *outer;           /* where a failure goes on to */
     Guard guard;
     Arena owner;   /* of this record, which must outlive a jump */
-    Arena scratch; /* of the values */
+    Arena scratch; /* of small values */
     Array **value; /* [nodes] */
+    Arena *own;    /* [nodes] of large values, freed after their last use */
+    Val *last;     /* [nodes] who uses it last; NO_VAL: a result */
 } Machine;
 
 static Array new_array(Arena *arena, const Func *func, const Type *type,
@@ -136,26 +139,51 @@ static Array new_array(Arena *arena, const Func *func, const Type *type,
     return array_new(arena, type->elem, type->rank, dim);
 }
 
-static Array *new_values(Machine *m, const Type *type) {
+static int64_t value_bytes(const Machine *m, const Type *type) {
+    int64_t bytes = 0;
+    for (uint32_t i = 0; i < (type->parts ? type->parts : 1); i++) {
+        const Type *part = type->parts ? &type->part[i] : type;
+        int64_t count = 1;
+        for (uint32_t d = 0; d < part->rank; d++)
+            count *= dim_value(&m->func->module->dims, part->dim[d], m->symbols);
+        bytes += count * (int64_t)sizeof(double);
+    }
+    return bytes;
+}
+
+/* A large value has an arena of its own. */
+#define LARGE_BYTES (32 << 10)
+
+static Arena *home_of(Machine *m, Val v) {
+    Arena *own = &m->own[v];
+    if (value_bytes(m, graph_type(m->func, v)) < LARGE_BYTES) return &m->scratch;
+    if (!own->guard) arena_init(own, &m->guard);
+    return own;
+}
+
+static Array *new_values(Machine *m, Val v) {
+    const Type *type = graph_type(m->func, v);
+    Arena *home = home_of(m, v);
     uint32_t parts = type->parts ? type->parts : 1;
     Array *arrays = arena_array(&m->scratch, Array, parts);
     for (uint32_t i = 0; i < parts; i++)
-        arrays[i] = new_array(&m->scratch, m->func, type->parts ? &type->part[i] : type,
-                              m->symbols);
+        arrays[i] =
+            new_array(home, m->func, type->parts ? &type->part[i] : type, m->symbols);
     return arrays;
 }
 
-static void run(const Func *func, const Array *args, const int64_t *symbols, Guard *guard,
-                Array *results);
+static void run(const Func *func, const Array *args, const int64_t *symbols,
+                const EvalWatch *watch, int64_t iteration, Guard *guard, Array *results);
 
 /* Carried values alternate between two sets of arrays. */
-static void run_repeat(Machine *m, const Node *node, Array *out) {
+static void run_repeat(Machine *m, Val v, Array *out) {
+    const Node *node = graph_node(m->func, v);
     const Func *body = node_attr(node, ATTR_body)->func;
     int64_t count = node_int(node, ATTR_count, 0),
             carries = node_int(node, ATTR_carries, 0),
             going = node_int(node, ATTR_while, -1);
     Array *args = arena_array(&m->scratch, Array, node->args + 1);
-    Array *spare = new_values(m, &node->type);
+    Array *spare = new_values(m, v);
     args[0] = array_new(&m->scratch, ELEM_i32, 0, NULL);
     for (uint32_t i = 0; i < node->args; i++) {
         args[i + 1] = *m->value[node->arg[i]];
@@ -165,7 +193,7 @@ static void run_repeat(Machine *m, const Node *node, Array *out) {
     }
     for (int64_t i = 0; i < count && (going < 0 || out[going].at[0] != 0); i++) {
         args[0].at[0] = (double)i;
-        run(body, args, m->symbols, &m->guard, spare);
+        run(body, args, m->symbols, m->watch, i, &m->guard, spare);
         for (int64_t k = 0; k < carries; k++) {
             Array swap = spare[k];
             spare[k] = args[k + 1];
@@ -177,7 +205,7 @@ static void run_repeat(Machine *m, const Node *node, Array *out) {
 static void run_call(Machine *m, const Node *node, Array *out) {
     Array *args = arena_array(&m->scratch, Array, node->args);
     for (uint32_t i = 0; i < node->args; i++) args[i] = *m->value[node->arg[i]];
-    run(node_attr(node, ATTR_body)->func, args, m->symbols, &m->guard, out);
+    run(node_attr(node, ATTR_body)->func, args, m->symbols, m->watch, -1, &m->guard, out);
 }
 
 static void run_node(Machine *m, Val v) {
@@ -186,9 +214,9 @@ static void run_node(Machine *m, Val v) {
         m->value[v] = m->value[node->arg[0]] + node_int(node, ATTR_index, 0);
         return;
     }
-    m->value[v] = new_values(m, &node->type);
+    m->value[v] = new_values(m, v);
     if (node->op == OP_repeat) {
-        run_repeat(m, node, m->value[v]);
+        run_repeat(m, v, m->value[v]);
     } else if (node->op == OP_call || node->op == OP_attack) {
         run_call(m, node, m->value[v]);
     } else if (rules[node->op]) {
@@ -201,28 +229,58 @@ static void run_node(Machine *m, Val v) {
     }
 }
 
+/* The tuple that a part belongs to. */
+static Val root_of(const Func *func, Val v) {
+    while (graph_node(func, v)->op == OP_get) v = graph_node(func, v)->arg[0];
+    return v;
+}
+
 /* Only what the results need is run. */
 static bool *find_needed(Machine *m) {
     const Func *func = m->func;
     bool *needed = arena_array(&m->scratch, bool, func->nodes.count);
-    for (uint32_t i = 0; i < func->results.count; i++) needed[func->results.at[i]] = true;
+    for (Val v = 0; v < func->nodes.count; v++) m->last[v] = v;
+    for (uint32_t i = 0; i < func->results.count; i++) {
+        needed[func->results.at[i]] = true;
+        m->last[root_of(func, func->results.at[i])] = NO_VAL;
+    }
     for (Val v = func->nodes.count; v--;) {
         const Node *node = graph_node(func, v);
-        for (uint32_t i = 0; needed[v] && i < node->args; i++)
+        for (uint32_t i = 0; needed[v] && i < node->args; i++) {
+            Val root = root_of(func, node->arg[i]);
             needed[node->arg[i]] = true;
+            if (m->last[root] == root) m->last[root] = v;
+        }
     }
     return needed;
 }
 
+static void free_used(Machine *m, Val v) {
+    const Node *node = graph_node(m->func, v);
+    for (uint32_t i = 0; i < node->args; i++) {
+        Val root = root_of(m->func, node->arg[i]);
+        if (m->last[root] == v && m->own[root].guard) arena_free(&m->own[root]);
+    }
+}
+
+static void watch_node(Machine *m, Val v) {
+    uint32_t parts = graph_type(m->func, v)->parts;
+    if (m->watch) m->watch->node(m->watch->context, v, m->value[v], parts ? parts : 1);
+}
+
 static void run_nodes(Machine *m, const Array *args, Array *results) {
     const Func *func = m->func;
-    bool *needed = find_needed(m);
+    m->last = arena_array(&m->scratch, Val, func->nodes.count);
     m->value = arena_array(&m->scratch, Array *, func->nodes.count);
+    bool *needed = find_needed(m);
     for (Val v = 0; v < func->nodes.count; v++) {
-        if (v < func->params.count)
+        if (v < func->params.count) {
             m->value[v] = (Array *)&args[v];
-        else if (needed[v])
+        } else if (needed[v]) {
             run_node(m, v);
+            watch_node(m, v);
+            free_used(m, v);
+        }
     }
     for (uint32_t i = 0; i < func->results.count; i++)
         memcpy(results[i].at, m->value[func->results.at[i]]->at,
@@ -231,6 +289,8 @@ static void run_nodes(Machine *m, const Array *args, Array *results) {
 
 static void machine_free(Machine *m) {
     Arena owner = m->owner;
+    for (Val v = 0; v < m->func->nodes.count && m->own; v++)
+        if (m->own[v].guard) arena_free(&m->own[v]);
     arena_free(&m->scratch);
     arena_free(&owner);
 }
@@ -241,27 +301,36 @@ static _Noreturn void raise_further(Machine *m) {
     guard_raise(outer, inner.status, "%s", inner.message);
 }
 
-/* `results` have their shapes already.  The machine owns an arena, so a jump out of it is
+/* `results` have their shapes already.  The machine owns arenas, so a jump out of it is
  * caught here, and goes on at `guard`. */
-static void run(const Func *func, const Array *args, const int64_t *symbols, Guard *guard,
-                Array *results) {
+static void run(const Func *func, const Array *args, const int64_t *symbols,
+                const EvalWatch *watch, int64_t iteration, Guard *guard, Array *results) {
     Arena owner;
     arena_init(&owner, guard);
     Machine *const m = arena_new(&owner, Machine);
+    m->own = arena_array(&owner, Arena, func->nodes.count);
     m->owner = owner;
     m->outer = guard;
     m->func = func;
     m->symbols = symbols;
+    m->watch = watch;
     arena_init(&m->scratch, &m->guard);
     if (guard_enter(m->guard)) raise_further(m);
+    if (watch) watch->enter(watch->context, func, args, iteration);
     run_nodes(m, args, results);
+    if (watch) watch->leave(watch->context);
     machine_free(m);
+}
+
+void eval_func_watched(const Func *func, const Array *args, const int64_t *symbols,
+                       const EvalWatch *watch, Arena *arena, Array *results) {
+    for (uint32_t i = 0; i < func->results.count; i++)
+        results[i] =
+            new_array(arena, func, graph_type(func, func->results.at[i]), symbols);
+    run(func, args, symbols, watch, -1, arena->guard, results);
 }
 
 void eval_func(const Func *func, const Array *args, const int64_t *symbols, Arena *arena,
                Array *results) {
-    for (uint32_t i = 0; i < func->results.count; i++)
-        results[i] =
-            new_array(arena, func, graph_type(func, func->results.at[i]), symbols);
-    run(func, args, symbols, arena->guard, results);
+    eval_func_watched(func, args, symbols, NULL, arena, results);
 }

@@ -24,4 +24,35 @@ Array array_new(Arena *arena, Elem elem, uint32_t rank, const int64_t *dim);
 void eval_func(const Func *func, const Array *args, const int64_t *symbols, Arena *arena,
                Array *results);
 
+/* What looks on while a function runs.  Bodies of calls and repeats are entered and left
+ * between the nodes of the function that they stand in. */
+typedef struct EvalWatch {
+    void *context;
+    /* iteration: of a repeat, -1 elsewhere. */
+    void (*enter)(void *context, const Func *func, const Array *args, int64_t iteration);
+    /* The value has been computed; it may be changed.  parts: 1, or those of a tuple. */
+    void (*node)(void *context, Val v, Array *value, uint32_t parts);
+    void (*leave)(void *context);
+} EvalWatch;
+void eval_func_watched(const Func *func, const Array *args, const int64_t *symbols,
+                       const EvalWatch *watch, Arena *arena, Array *results);
+
+/* eval_origin.c: where a number that is none begins. */
+typedef struct EvalHealth {
+    int64_t count, nans,
+        infinities;   /* elements; those that are none or beyond the type */
+    double low, high; /* of the others */
+} EvalHealth;
+typedef struct EvalOrigin {
+    const Func *func;  /* NULL: every result is a number */
+    Val value;         /* its operands have no NaN; where it has none, they are finite */
+    int64_t iteration; /* of the repeat whose body `func` is, -1: none */
+    EvalHealth result, operand[4];
+    uint32_t operands;
+    Val infinity; /* of `func`: where infinite operands of a NaN began; NO_VAL: none */
+} EvalOrigin;
+/* Runs `func` with results rounded to f32 where they are; `arena` holds what takes long. */
+EvalOrigin eval_origin(const Func *func, const Array *args, const int64_t *symbols,
+                       Arena *arena);
+
 #endif

@@ -427,6 +427,53 @@ START_TEST(bad_surroundings_are_said) {
 }
 END_TEST
 
+/* A loss over `p`, the logits of a net, that comes to no number within an epoch; the message
+ * has all the words. */
+static const struct {
+    const char *rate, *loss, *words[3];
+} spoilt[] = {
+    {"5.",
+     "mean(log(5 + p))",
+     {"the loss became NaN", "6:10: error: `log` gives the first NaN", ""}},
+    {"1.",
+     "mean(exp(1000 * p) / sum(exp(1000 * p)))",
+     {"the loss became NaN", "`div` gives the first NaN",
+      "note: `exp` gave the infinity"}},
+    {"1.", "-mean(p * p)", {"the loss became infinite", "gives the first infinity", ""}},
+    {"1.",
+     "mean(repeat 9 with a = 100 * p { a * a })",
+     {"`mul` gives the first infinity", "in iteration ", " of a repeat"}},
+    {"1.",
+     "mean(sqrt(p * p * 1e-30 * 1e-30))",
+     {"the weights became NaN", "replaying step 1 of epoch 1", "gives the first "}},
+};
+
+START_TEST(spoilt_steps_are_replayed) {
+    char text[2048];
+    bool single = strstr(spoilt[_i].loss, "sqrt") != NULL; /* the last step of an epoch */
+    snprintf(
+        text, sizeof text,
+        "net line(x: f32[N, 3]) {\n"
+        "    logits = x |> dense(2)\n"
+        "}\n"
+        "loss bad(x: f32[N, 3], y: i32[N]) {\n"
+        "    let p = line(x).logits\n"
+        "    %s\n"
+        "}\n"
+        "train plain {\n"
+        "    data   = synthetic(batch = 8, shape = [3], classes = 2, examples = %d)\n"
+        "    loss   = bad\n"
+        "    optim  = sgd(rate = %s)\n"
+        "    epochs = 1\n"
+        "}\n",
+        spoilt[_i].loss, single ? 8 : 1600, spoilt[_i].rate);
+    scratch_text("bad.tn", text);
+    const Result *r = command_run("train bad.tn");
+    assert_code(r, 1);
+    for (int i = 0; i < 3; i++) assert_in(spoilt[_i].words[i], r->err);
+}
+END_TEST
+
 Suite *suite_train(void);
 Suite *suite_train(void) {
     Suite *suite = suite_create("train");
@@ -443,6 +490,7 @@ Suite *suite_train(void) {
     tcase_add_loop_test(t, a_stopped_run_resumes_to_the_same_bits, 0, 3);
     tcase_add_test(t, threads_do_not_change_bits);
     tcase_add_test(t, a_loss_that_is_no_number_stops);
+    tcase_add_loop_test(t, spoilt_steps_are_replayed, 0, sizeof spoilt / sizeof *spoilt);
     tcase_add_test(t, a_full_disk_leaves_what_was);
     tcase_add_test(t, other_checkpoints_are_refused);
     tcase_add_test(t, weights_start_a_run);

@@ -29,13 +29,21 @@ static Status diverged(Training *t, const char *what, const char *value) {
                         t->folder ? "/last.safetensors is from before" : "");
 }
 
+/* By a step, which can be replayed. */
+static Status spoilt(Training *t, const char *what, const char *value) {
+    Status status = diverged(t, what, value);
+    replay_step(t);
+    return status;
+}
+
 /* Steps to the end of the epoch, or to a signal. */
 static Status run_steps(Training *t) {
     while (t->at < t->steps && !stopped_by) {
         float loss = NAN;
+        replay_keep(t);
         Status status = training_step(t, &loss);
         if (status != STATUS_OK) return status;
-        if (!isfinite(loss)) return diverged(t, "loss", isnan(loss) ? "NaN" : "infinite");
+        if (!isfinite(loss)) return spoilt(t, "loss", isnan(loss) ? "NaN" : "infinite");
         t->loss_sum += (double)loss;
         progress_step(t);
     }
@@ -45,7 +53,7 @@ static Status run_steps(Training *t) {
 static Status end_epoch(Training *t) {
     Figures valid, test;
     double loss = t->loss_sum / (double)t->steps;
-    if (!training_is_finite(t)) return diverged(t, "weights", "NaN or infinite");
+    if (!training_is_finite(t)) return spoilt(t, "weights", "NaN or infinite");
     Status status = training_evaluate(t, &valid, &test);
     if (status != STATUS_OK) return status;
     const Figures *held = valid.there ? &valid : &test;
@@ -109,7 +117,7 @@ static void conclude(const Training *t) {
 
 static Status interrupted(Training *t) {
     progress_clear();
-    if (!training_is_finite(t)) return diverged(t, "weights", "NaN or infinite");
+    if (!training_is_finite(t)) return spoilt(t, "weights", "NaN or infinite");
     Status status = run_folder_save(t, "last.safetensors");
     if (status != STATUS_OK) return status;
     fprintf(stderr, "stopped after step %lld of epoch %lld", (long long)t->at,

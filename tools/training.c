@@ -139,6 +139,7 @@ Status training_begin(Training *t, Session *s, const char *name) {
 
 void training_end(Training *t) {
     mem_free(t->order);
+    mem_free(t->kept);
     for (uint32_t i = 0; i < MAX_FIELDS; i++) mem_free(t->row[i]);
 }
 

@@ -32,6 +32,8 @@ typedef struct Training {
     int64_t *order;          /* [train_count] of this epoch; owned */
     void *row[MAX_FIELDS];   /* one batch of each field; owned */
     const char *folder;      /* NULL: nothing is kept */
+    void *kept;              /* the state before step `kept_at` of this epoch; owned */
+    int64_t kept_at;
 } Training;
 
 /* training.c: batches, steps and reports. */
@@ -51,6 +53,11 @@ Status run_folder_resume(Training *t); /* state and place from last.safetensors 
 Status run_folder_save(Training *t, const char *name);
 Status run_folder_metrics(Training *t, const json_t *row); /* one line */
 void run_folder_plot(Training *t);
+
+/* replay.c: before each step; and after one whose loss or state is no number: it is run again
+ * in the evaluator, and the session's diagnostics tell which op began it. */
+void replay_keep(Training *t);
+void replay_step(Training *t);
 
 /* progress.c: what a person sees. */
 json_t *progress_row(const Training *t, double loss, const Figures *valid,
