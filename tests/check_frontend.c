@@ -34,9 +34,9 @@ static bool find_data(void *context, const DataSpec *spec, DataInfo *info,
 static const DataLookup lookup = {NULL, find_data};
 static const Binding bindings[] = {{"N", 2, false}, {"H", 8, false}, {"W", 8, false},
                                    {"C", 4, false}, {"D", 6, false}, {"T", 4, false},
-                                   {"K", 5, false}, {"M", 3, false}};
+                                   {"K", 5, false}, {"M", 3, false}, {"S", 4, false}};
 static const ProgramOptions options = {
-    .lookup = &lookup, .binding = bindings, .bindings = 8};
+    .lookup = &lookup, .binding = bindings, .bindings = 9};
 
 static const char *messages(void) {
     Text text;
@@ -336,6 +336,7 @@ static const char *const examples[] = {
     "tests/programs/svm",     "tests/programs/low_rank", "tests/programs/blocks",
     "tests/programs/attacks", "tests/programs/uses",     "tests/programs/finetune",
     "examples/resnet56",      "examples/squeezenet",     "tests/programs/adversarial",
+    "examples/svm/svm",
 };
 
 /* Blocks over `line`, whose two parameters begin at 10 and have the gradient 1; two steps are
