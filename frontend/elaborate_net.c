@@ -262,6 +262,7 @@ static Value define_slot(Elab *e, Env env, const Ast *ast) {
         elab_error(e, ast->span,
                    "`%s` is %s here, but %s where the model was first called",
                    ast->define.name, type_text(e, &type), type_text(e, had));
+        elab_hint(e, "a net is one model; another place needs a net of its own");
         return value_unknown;
     }
     add_state(e, ast->define.name, slot);
