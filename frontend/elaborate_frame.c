@@ -220,7 +220,8 @@ Value elab_repeat(Elab *e, Env env, const Ast *ast) {
     Loop loop;
     if (!loop_begin(e, env, ast, &loop) || count.kind == VALUE_unknown)
         return value_unknown;
-    if (count.kind == VALUE_dim && e->checking) count = value_int(1); /* known by a call */
+    if (count.kind == VALUE_dim && e->checking)
+        count = value_int(1); /* known by a call */
     if (count.kind != VALUE_int || count.integer < 1) {
         elab_error(e, ast->repeat.count->span,
                    "`repeat` wants a number of rounds, found %s", elab_words(e, &count));

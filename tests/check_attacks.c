@@ -156,12 +156,12 @@ static const struct {
 };
 
 START_TEST(losses_have_their_values) {
-    const char *text = arena_print(
-        &arena,
-        "fn probe(z) = fn(x) = { logits: x }\n"
-        "fn f(z: f32[1, 4], v: f32[1, 4], y: i32[1], impulse: f32[1, 4, 4, 1], image: f32[1, 8, 8, 1],\n"
-        "     filter: f32[3, 3, 1, 1]) = %s\n",
-        values[_i].expression);
+    const char *text = arena_print(&arena,
+                                   "fn probe(z) = fn(x) = { logits: x }\n"
+                                   "fn f(z: f32[1, 4], v: f32[1, 4], y: i32[1], impulse: "
+                                   "f32[1, 4, 4, 1], image: f32[1, 8, 8, 1],\n"
+                                   "     filter: f32[3, 3, 1, 1]) = %s\n",
+                                   values[_i].expression);
     const Array *out = run(load(text), named_input);
     ck_assert_int_eq(array_count(out), values[_i].count);
     for (int i = 0; i < values[_i].count; i++)

@@ -513,9 +513,10 @@ START_TEST(printing_is_stable) {
 }
 END_TEST
 
-static const char *const prelude[] = {
-    "activations", "adversarial", "attacks",    "augment",      "filters", "initialisers",
-    "layers",      "losses",      "optimisers", "regularisers", "schedules"};
+static const char *const prelude[] = {"activations",  "adversarial", "attacks",
+                                      "augment",      "filters",     "initialisers",
+                                      "layers",       "losses",      "optimisers",
+                                      "regularisers", "schedules"};
 
 START_TEST(prelude_has_no_mistake) {
     const char *path =
