@@ -339,6 +339,34 @@ START_TEST(init_leaves_nothing_of_before) {
 }
 END_TEST
 
+/* Each phase of a block is a step of its own, on one state. */
+START_TEST(phases_are_steps) {
+    scratch_open();
+    ck_assert_int_eq(
+        shell("sed 's/^    epochs = 2/    phase slow { epochs = 1 }\\n"
+              "    phase fast { optim = sgd(rate = 1); epochs = 3 }/' " PROGRAM
+              " >phases.tn"),
+        0);
+    assert_code(command_run("compile phases.tn -o libphases.so"), 0);
+    Library l = library_open(scratch_path("libphases.so"), "phases");
+    LibraryEntry *slow = library_entry(&l, "phases_plain_slow_step"),
+                 *fast = library_entry(&l, "phases_plain_fast_step");
+    Bytes header = slurp(scratch_path("phases.h"));
+    assert_in("a training step of epochs 1 to 1;", (char *)header.at);
+    assert_in("a training step of epochs 2 to 4;", (char *)header.at);
+    bytes_free(&header);
+    ck_assert_int_eq(l.init(l.state, 1), TN_OK);
+    Step s;
+    step_fill(&s, 1);
+    ck_assert_int_eq(slow(l.state, l.work, &s.in, &s.out, NULL), TN_OK);
+    float before = s.loss;
+    ck_assert_int_eq(fast(l.state, l.work, &s.in, &s.out, NULL), TN_OK);
+    ck_assert_float_lt(s.loss, before);
+    library_close(&l);
+    scratch_close();
+}
+END_TEST
+
 /* ---- threads ---------------------------------------------------------------------------- */
 
 enum { THREADS = 8, STEPS = 200 };
@@ -695,6 +723,7 @@ Suite *suite_object(void) {
     tcase_add_test(tcase, order_is_the_shuffle_of_train);
     tcase_add_test(tcase, weights_are_embedded);
     tcase_add_loop_test(tcase, init_leaves_nothing_of_before, 0, 3);
+    tcase_add_test(tcase, phases_are_steps);
     tcase_add_test(tcase, eight_threads_do_not_meet);
     tcase_add_loop_test(tcase, every_misuse_has_its_code, 0,
                         sizeof wrongs / sizeof *wrongs);

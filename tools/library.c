@@ -29,24 +29,35 @@ static Status add_entry(Library *l, const char *name) {
     return STATUS_OK;
 }
 
+/* A step for each phase; the words say which epochs it is for. */
+static void add_steps(Library *l, const TrainBlock *block) {
+    long long epoch = 1;
+    for (uint32_t i = 0; i < block->phases; i++) {
+        const Phase *phase = &block->phase[i];
+        const char *words = "a training step; loss: before it, over the batch";
+        if (block->phases > 1)
+            words =
+                arena_print(&l->session->arena,
+                            "a training step of epochs %lld to %lld; loss: before it, "
+                            "over the batch",
+                            epoch, epoch + phase->epochs - 1);
+        add(l, phase->step, words);
+        epoch += phase->epochs;
+    }
+}
+
 static Status add_train(Library *l, const char *name) {
     Session *s = l->session;
     const TrainBlock *block = session_want_train(s, name);
     if (!block) return STATUS_INPUT;
     l->trains = true;
-    add(l, block->step, "a training step; loss: before it, over the batch");
+    add_steps(l, block);
     for (uint32_t i = 0; i < block->reports; i++)
         add(l, block->report[i].entry,
             arena_print(&s->arena, "the %s of the first `valid` examples, summed up",
                         block->report[i].name));
     vec_push(&s->arena, &l->block_inits, block->init);
     return STATUS_OK;
-}
-
-static bool names_train(const Program *program, const char *name) {
-    for (uint32_t i = 0; i < program->trains; i++)
-        if (!name || !strcmp(program->train[i].name, name)) return true;
-    return false;
 }
 
 static bool is_repeated(const LibrarySettings *settings, uint32_t number) {
@@ -60,7 +71,7 @@ static Status add_all(Library *l) {
     const Program *program = l->session->program;
     Status status = STATUS_OK;
     if (!settings->entries) {
-        if (names_train(program, NULL)) return add_train(l, NULL);
+        if (program->trains) return add_train(l, NULL);
         if (program->entries) return add_entry(l, program->entry[0].name);
         return session_fail(l->session, STATUS_INPUT, "%s has nothing to compile",
                             l->session->path);
@@ -68,7 +79,8 @@ static Status add_all(Library *l) {
     for (uint32_t i = 0; i < settings->entries && status == STATUS_OK; i++) {
         const char *name = settings->entry[i];
         if (is_repeated(settings, i)) continue;
-        status = names_train(program, name) ? add_train(l, name) : add_entry(l, name);
+        status = session_names_train(l->session, name) ? add_train(l, name)
+                                                       : add_entry(l, name);
     }
     return status;
 }
