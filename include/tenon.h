@@ -216,12 +216,20 @@ typedef struct tn_signature {
     const tn_port *input, *output, *slot;
 } tn_signature;
 
+/* Some epochs of a train block; a block without phases has one. */
+typedef struct tn_phase {
+    const char
+        *step; /* the entry: takes a batch of each field of the data, gives the loss */
+    int64_t epochs;
+} tn_phase;
+
 /* A train block: fields of the text, and the names of its entries. */
 typedef struct tn_train {
     const char *name;
     const char *data; /* kind of the data set: "fashion_mnist" */
     int64_t batch, epochs;
-    const char *step; /* takes a batch of each field of the data, gives the loss */
+    size_t phases; /* one after the other */
+    const tn_phase *phase;
     size_t reports;
     const char *const
         *report; /* entries that take a batch and how many of its rows count,

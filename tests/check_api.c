@@ -186,7 +186,9 @@ START_TEST(train_blocks_have_entries) {
     ck_assert_int_eq(train->batch, 8);
     ck_assert_int_eq(train->epochs, 2);
     ck_assert_uint_eq(train->reports, 2);
-    assert_ok(tn_program_signature(program, train->step, &s));
+    ck_assert_uint_eq(train->phases, 1);
+    ck_assert_int_eq(train->phase[0].epochs, 2);
+    assert_ok(tn_program_signature(program, train->phase[0].step, &s));
     ck_assert_uint_eq(s->inputs, 2);
     ck_assert_str_eq(s->output[0].name, "loss");
     assert_ok(tn_program_signature(program, train->report[1], &s));
@@ -197,6 +199,45 @@ START_TEST(train_blocks_have_entries) {
     assert_status(tn_program_train_block(program, "plian", &train), TN_STATUS_ENTRY);
     assert_ok(tn_program_set(program, "epoch", "5"));
     assert_status(tn_program_train_block(program, "plain", &train), TN_STATUS_PROGRAM);
+}
+END_TEST
+
+/* Each phase has a step; all of them work on one state. */
+START_TEST(phases_have_steps) {
+    static const char phased[] =
+        "net line(x: f32[N, 3]) {\n"
+        "    logits = x |> dense(2)\n"
+        "}\n"
+        "loss clean(x: f32[N, 3], y: i32[N]) = mean(cross_entropy(line(x).logits, y))\n"
+        "train two {\n"
+        "    data = synthetic(batch = 8, shape = [3], classes = 2)\n"
+        "    loss = clean\n"
+        "    phase fast { optim = sgd(rate = 0.5); epochs = 1 }\n"
+        "    phase slow { optim = sgd(rate = 0.1); epochs = 3 }\n"
+        "}\n";
+    const tn_train *train;
+    const tn_signature *s;
+    tn_model *model;
+    const char *name = "two";
+    assert_ok(tn_program_parse(context, "two.tn", phased, strlen(phased), &program));
+    assert_ok(tn_program_train_block(program, "two", &train));
+    ck_assert_uint_eq(train->phases, 2);
+    ck_assert_int_eq(train->epochs, 4);
+    ck_assert_int_eq(train->phase[1].epochs, 3);
+    ck_assert_str_ne(train->phase[0].step, train->phase[1].step);
+    assert_ok(tn_model_compile(program, &name, 1, &model));
+    assert_ok(tn_model_init(model, 1));
+    for (int i = 0; i < 2; i++) {
+        float x[24] = {1}, loss = -1;
+        int32_t y[8] = {0};
+        const tn_array in[] = {tn_array_of(TN_F32, x, 2, (int64_t[]){8, 3}),
+                               tn_array_of(TN_I32, y, 1, (int64_t[]){8})};
+        const tn_array out = tn_array_of(TN_F32, &loss, 0, NULL);
+        assert_ok(tn_program_signature(program, train->phase[i].step, &s));
+        ck_assert_uint_eq(s->inputs, 2);
+        assert_ok(tn_model_call(model, train->phase[i].step, in, 2, &out, 1));
+        ck_assert_float_gt(loss, 0);
+    }
 }
 END_TEST
 
@@ -712,6 +753,7 @@ Suite *suite_api(void) {
     tcase_add_test(tcase, files_are_loaded);
     tcase_add_test(tcase, entries_have_signatures);
     tcase_add_test(tcase, train_blocks_have_entries);
+    tcase_add_test(tcase, phases_have_steps);
     tcase_add_test(tcase, every_level_is_text);
     tcase_add_test(tcase, options_are_checked);
     suite_add_tcase(suite, tcase);
