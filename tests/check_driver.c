@@ -3,8 +3,10 @@
 #include "tests/scratch.h"
 #include <check.h>
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -289,6 +291,55 @@ START_TEST(cache_that_cannot_be_written_is_ignored) {
 }
 END_TEST
 
+/* Entries that do not fit leave no part of them, and are compiled again. */
+START_TEST(cache_on_a_full_disk_is_done_without) {
+    const char *folder = scratch_path("full");
+    const Plan *plan = plan_new();
+    const JitOptions options = {.target = &target, .cache = folder, .threads = 1};
+    char message[512] = "";
+    Jit *jit;
+    struct rlimit before, limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = (struct rlimit){1000, before.rlim_max}; /* bytes a file */
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0); /* Check writes files too */
+    Status status = jit_new(&options, &plan, 1, &jit, message);
+    setrlimit(RLIMIT_FSIZE, &before);
+    ck_assert_msg(status == STATUS_OK, "%s", message);
+    check_run(jit, NULL);
+    jit_free(jit);
+    ck_assert_int_eq(cache_files(folder, NULL), 0);
+    jit = compile(plan, folder);
+    check_run(jit, NULL);
+    jit_free(jit);
+    ck_assert_int_eq(cache_files(folder, NULL), 4);
+}
+END_TEST
+
+/* Processes that mend, read and write the same damaged entries at once. */
+START_TEST(damaged_cache_is_mended_by_processes) {
+    const char *folder = scratch_path("mended");
+    const Plan *plan = plan_new();
+    Jit *jit = compile(plan, folder);
+    jit_free(jit);
+    cache_files(folder, "cut");
+    pid_t child[4];
+    for (int i = 0; i < 4; i++) {
+        child[i] = fork();
+        ck_assert_int_ge(child[i], 0);
+        if (child[i]) continue;
+        jit = compile(plan, folder);
+        check_run(jit, NULL);
+        _exit(0);
+    }
+    for (int i = 0, status; i < 4; i++) {
+        waitpid(child[i], &status, 0);
+        ck_assert_int_eq(status, 0);
+    }
+    ck_assert_int_eq(cache_files(folder, NULL), 4);
+}
+END_TEST
+
 Suite *suite_driver(void);
 Suite *suite_driver(void) {
     Suite *suite = suite_create("driver");
@@ -300,6 +351,8 @@ Suite *suite_driver(void) {
     tcase_add_test(tcase, texts_show_kernels_and_driver);
     tcase_add_test(tcase, cache_is_used_and_mended);
     tcase_add_test(tcase, cache_is_shared_by_processes);
+    tcase_add_test(tcase, damaged_cache_is_mended_by_processes);
+    tcase_add_test(tcase, cache_on_a_full_disk_is_done_without);
     tcase_add_test(tcase, cache_that_cannot_be_written_is_ignored);
     suite_add_tcase(suite, tcase);
     return suite;
