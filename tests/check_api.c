@@ -7,6 +7,7 @@
 #include <check.h>
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,16 @@ static const char text[] =
     "    epochs = 2\n"
     "    report = { accuracy: accuracy(line) }\n"
     "}\n";
+
+/* DLPack 1.0: struct DLTensor. */
+_Static_assert(sizeof(tn_array) == 48 && offsetof(tn_array, device) == 8 &&
+                   offsetof(tn_array, ndim) == 16 && offsetof(tn_array, dtype) == 20 &&
+                   offsetof(tn_array, shape) == 24 && offsetof(tn_array, strides) == 32 &&
+                   offsetof(tn_array, byte_offset) == 40,
+               "tn_array is laid out as DLTensor");
+_Static_assert(sizeof(tn_device) == 8 && sizeof(tn_dtype) == 4 &&
+                   offsetof(tn_dtype, bits) == 1 && offsetof(tn_dtype, lanes) == 2,
+               "and so are its parts");
 
 static tn_context *context;
 static tn_program *program;
@@ -297,13 +308,27 @@ START_TEST(calls_compute) {
     tn_model *model = compile("line");
     ck_assert_uint_ge(tn_model_state_bytes(model), 8 * sizeof(float));
     write_line(model);
-    float x[] = {1, 0, 0, 0, 1, 2}, y[4];
+    float store[] = {-1, 1, 0, 0, 0, 1, 2}, *x = store + 1, y[4];
     tn_array in = tn_array_of(TN_F32, x, 2, (int64_t[]){2, 3}),
              out = tn_array_of(TN_F32, y, 2, (int64_t[]){2, 2});
     in.strides = (int64_t[]){3, 1};
     assert_ok(tn_model_call(model, "line", &in, 1, &out, 1));
     const float wanted[] = {11, 22, 23, 36};
     for (int i = 0; i < 4; i++) ck_assert_float_eq(y[i], wanted[i]);
+    memset(y, 0, sizeof y);
+    in.data = store;
+    in.byte_offset = sizeof(float);
+    assert_ok(tn_model_call(model, "line", &in, 1, &out, 1));
+    ck_assert_float_eq(y[3], 36);
+    tn_model_free(model);
+    assert_ok(tn_program_bind(program, "N", 1));
+    model = compile("line");
+    write_line(model);
+    in = tn_array_of(TN_F32, x, 2, (int64_t[]){1, 3});
+    out = tn_array_of(TN_F32, y, 2, (int64_t[]){1, 2});
+    in.strides = (int64_t[]){77, 1}; /* one row: no stride is taken */
+    assert_ok(tn_model_call(model, "line", &in, 1, &out, 1));
+    ck_assert_float_eq(y[0], 11);
 }
 END_TEST
 
