@@ -232,11 +232,11 @@ static void put_entry(Writer *w, uint32_t number) {
     const Plan *plan = w->spec->entry[number];
     const char *entry = c_spelling(w->arena, plan->name);
     const char *words = w->spec->words ? w->spec->words[number] : NULL;
-    text_printf(&w->out, "\n/* %s%s%s.  It %s */\n", plan->name, words ? ": " : "",
+    text_printf(&w->out, "\n/* %s%s%s.\n * It %s */\n", plan->name, words ? ": " : "",
                 words ? words : "",
                 changes_state(plan->entry)
                     ? "changes the state."
-                    : "leaves the\n * state as it is, so that threads may share it.");
+                    : "leaves the state as it is, so that threads may share it.");
     put_structs(w, plan, entry);
     text_printf(&w->out, "#define %s_%s_WORK %lld /* bytes of work memory */\n", w->macro,
                 upper(w->arena, entry), (long long)entry_work(w->spec, plan));

@@ -39,12 +39,16 @@ static void assert_same_file(const char *a, const char *b) {
 
 /* ---- the header ------------------------------------------------------------------------- */
 
+/* But for numbers that follow from how kernels are made: sizes of work, and the hash. */
 START_TEST(header_is_golden) {
     const char *golden = SOURCE_DIR "/tests/golden/object/header.txt";
     scratch_open();
     compile("libsmall.o", "--entry plain --entry small --bind N<=64 --cpu x86-64-v3");
-    if (getenv("UPDATE")) ck_assert_int_eq(shell("cp small.h '%s'", golden), 0);
-    assert_same_file(scratch_path("small.h"), golden);
+    ck_assert_int_eq(shell("sed -E 's/_WORK [0-9]+/_WORK .../; s/0x[0-9a-f]{16}/.../' "
+                           "small.h >text"),
+                     0);
+    if (getenv("UPDATE")) ck_assert_int_eq(shell("cp text '%s'", golden), 0);
+    assert_same_file(scratch_path("text"), golden);
     scratch_close();
 }
 END_TEST
