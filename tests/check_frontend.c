@@ -331,11 +331,22 @@ START_TEST(training_lowers_the_loss) {
 END_TEST
 
 static const char *const examples[] = {
-    "examples/mlp",           "examples/lenet",          "examples/smallcnn",
-    "examples/resnet20",      "examples/resnet18",       "examples/bench",
-    "tests/programs/svm",     "tests/programs/low_rank", "tests/programs/blocks",
-    "tests/programs/attacks", "tests/programs/uses",     "tests/programs/finetune",
-    "examples/resnet56",      "examples/squeezenet",     "tests/programs/adversarial",
+    "examples/mlp",
+    "examples/lenet",
+    "examples/smallcnn",
+    "examples/resnet20",
+    "examples/resnet18",
+    "examples/bench",
+    "tests/programs/svm",
+    "tests/programs/low_rank",
+    "tests/programs/blocks",
+    "tests/programs/attacks",
+    "tests/programs/uses",
+    "tests/programs/finetune",
+    "examples/resnet56",
+    "examples/squeezenet",
+    "examples/efficientnet_lite0",
+    "tests/programs/adversarial",
     "examples/svm/svm",
 };
 

@@ -3,6 +3,7 @@
 #include "tests/scratch.h"
 #include "tools/checkpoint.h"
 #include <check.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -411,30 +412,41 @@ START_TEST(resnet56_fits) {
 }
 END_TEST
 
-/* Three pairs of input and output, made by another program, to relative 1e-4 of the largest. */
-START_TEST(squeezenet_repeats_its_outputs) {
-    const char *folder = real_data("models/squeezenet1.1/weights.safetensors");
+/* Pairs of input and output that other programs made: each number of ours is as near as
+ * `off` times the larger of it and 1. */
+static const struct {
+    const char *program, *weights, *pair;
+    float off;
+} pairs[] = {
+    {"squeezenet", "squeezenet1.1", "0", 1e-4F},
+    {"squeezenet", "squeezenet1.1", "1", 1e-4F},
+    {"squeezenet", "squeezenet1.1", "2", 1e-4F},
+    {"efficientnet_lite0", "efficientnet_lite0", "bird", 1e-4F},
+    {"efficientnet_lite0", "efficientnet_lite0", "cat", 1e-4F},
+    {"efficientnet_lite0", "efficientnet_lite0", "Chicken", 1e-4F},
+};
+
+START_TEST(networks_repeat_outputs) {
     Tensor want, got;
-    char path[512];
+    char file[128], path[512];
+    snprintf(file, sizeof file, "models/%s", pairs[_i].weights);
+    const char *folder = real_data(file);
     if (!folder) return;
-    const Result *r =
-        command_run("run %s/examples/squeezenet.tn planes --weights "
-                    "%s/models/squeezenet1.1/weights.safetensors --in "
-                    "%s/models/squeezenet1.1/test_data_set/%d/input_0.npy --out y.npy",
-                    SOURCE_DIR, folder, folder, _i);
+    const Result *r = command_run(
+        "run %s/examples/%s.tn planes --weights %s/%s/weights.safetensors "
+        "--in %s/%s/test_data_set/%s/input_0.npy --out y.npy",
+        SOURCE_DIR, pairs[_i].program, folder, file, folder, file, pairs[_i].pair);
     assert_code(r, 0);
-    snprintf(path, sizeof path, "%s/models/squeezenet1.1/test_data_set/%d/output_0.npy",
-             folder, _i);
+    snprintf(path, sizeof path, "%s/%s/test_data_set/%s/output_0.npy", folder, file,
+             pairs[_i].pair);
     assert_ok(npy_read(path, &want, message));
     assert_ok(npy_read(scratch_path("y.npy"), &got, message));
     ck_assert_int_eq(tensor_count(&want), 1000);
     ck_assert_int_eq(tensor_count(&got), 1000);
     const float *a = want.data, *b = got.data;
-    for (int i = 0; i < 1000; i++) {
-        float scale = a[i] > 1 ? a[i] : 1, off = a[i] > b[i] ? a[i] - b[i] : b[i] - a[i];
-        ck_assert_msg(off <= 1e-4F * scale, "%d: %g for %g", i, (double)b[i],
-                      (double)a[i]);
-    }
+    for (int i = 0; i < 1000; i++)
+        ck_assert_msg(fabsf(a[i] - b[i]) <= pairs[_i].off * fmaxf(1, fabsf(a[i])),
+                      "%d: %g for %g", i, (double)b[i], (double)a[i]);
     tensor_free(&want);
     tensor_free(&got);
 }
@@ -463,10 +475,10 @@ Suite *suite_weights(void) {
     suite_add_tcase(suite, t);
     t = tcase_create("trained networks");
     tcase_add_checked_fixture(t, scratch_open, scratch_close);
-    tcase_set_timeout(t, 240);
+    tcase_set_timeout(t, 600);
     tcase_add_loop_test(t, trained_networks_reach_their_accuracy, 0, COUNT(trained));
     tcase_add_test(t, resnet56_fits);
-    tcase_add_loop_test(t, squeezenet_repeats_its_outputs, 0, 3);
+    tcase_add_loop_test(t, networks_repeat_outputs, 0, COUNT(pairs));
     suite_add_tcase(suite, t);
     return suite;
 }
