@@ -12,6 +12,7 @@ static const struct {
     {"optim", true, true, "optim = sgd(rate = 0.1, momentum = 0.9)"},
     {"epochs", true, true, "epochs = 10"},
     {"only", false, true, "only = params(lenet).logits"},
+    {"attack", false, false, "attack = pgd(eps = 0.3, step = 0.01, iters = 40)"},
     {"report", false, false, "report = { accuracy: accuracy(lenet) }"},
 };
 #define FIELDS (sizeof fields / sizeof *fields)

@@ -67,6 +67,10 @@ typedef struct TrainBlock {
     const Phase *phase; /* in their order */
     uint32_t reports;
     const Report *report; /* the loss over held-out data first */
+    /* With an attack: state ports, fields, eps: f32[] where the method leaves it open ->
+     * what attack_report of the prelude gives, f32 for each example.  Else NULL. */
+    Func *attack;
+    bool attack_by_eps;
 } TrainBlock;
 
 /* An expression that `run` may call: a net or loss with tensor parameters only. */
@@ -87,6 +91,7 @@ typedef struct ProgramOptions {
     const Binding *binding; /* of dimensions that stay open in the file */
     bool keep_open;         /* others become symbols: enough to see an entry's ports by */
     bool with_init;         /* entries get an init of their own */
+    bool with_attack;       /* train blocks get the entry of their attack */
     uint32_t settings; /* --set epochs=3: name and source text of a train block's field */
     const char *const (*setting)[2];
     const DataLookup *lookup; /* NULL: train blocks are checked but not elaborated */

@@ -161,7 +161,7 @@ void training_bind(Training *t) {
 typedef struct Parts {
     uint32_t steps, reports;
     Step *step;
-    Reporting *report;
+    Reporting *report, attack;
 } Parts;
 
 static bool list_steps(Training *t, Parts *parts) {
@@ -197,7 +197,7 @@ static bool elaborate_block(Training *t, Parts *parts) {
         if (!train_step(t, &parts->step[i])) return false;
     for (uint32_t i = 0; i < parts->reports; i++)
         if (!train_report(t, &parts->report[i], i)) return false;
-    return true;
+    return train_attack(t, &parts->attack);
 }
 
 static bool any_missed(const Parts *parts) {
@@ -206,6 +206,7 @@ static bool any_missed(const Parts *parts) {
         missed |= parts->step[i].run && parts->step[i].run->missed_params;
     for (uint32_t i = 0; i < parts->reports; i++)
         missed |= parts->report[i].run && parts->report[i].run->missed_params;
+    missed |= parts->attack.run && parts->attack.run->missed_params;
     return missed;
 }
 
@@ -245,6 +246,7 @@ static void finish_parts(Training *t, const Parts *parts) {
     block->phases = parts->steps;
     block->phase = phase;
     block->step = phase[0].step;
+    train_attack_finish(t, &parts->attack);
     block->reports = parts->reports;
     block->report = report;
 }

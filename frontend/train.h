@@ -7,6 +7,7 @@
 
 /* Sites of random numbers, so that no two entries draw the same: see SITES_INIT. */
 #define SITES_REPORT (1 << 21)
+#define SITES_ATTACK (1 << 22)
 
 typedef struct Training {
     Loaded *l;
@@ -53,6 +54,12 @@ typedef struct Reporting {
     bool rises;
 } Reporting;
 bool train_report(Training *t, Reporting *report, uint32_t number);
+void run_move_last(Run *run, const char *port); /* among its inputs */
 Func *train_report_finish(Training *t, const Reporting *report);
+
+/* train_attack.c: the block's attack, where one is wanted and there is one; else report->run
+ * stays NULL. */
+bool train_attack(Training *t, Reporting *report);
+void train_attack_finish(Training *t, const Reporting *report);
 
 #endif

@@ -53,10 +53,10 @@ bool train_report(Training *t, Reporting *r, uint32_t number) {
 }
 
 /* Inputs of a report: the data's fields, then `valid`. */
-static void move_valid_last(Run *run) {
+void run_move_last(Run *run, const char *name) {
     for (uint32_t i = 0; i + 1 < run->ports.count; i++) {
         RunPort port = run->ports.at[i];
-        if (strcmp(port.name, "valid")) continue;
+        if (strcmp(port.name, name)) continue;
         run->ports.at[i] = run->ports.at[i + 1];
         run->ports.at[i + 1] = port;
     }
@@ -65,7 +65,7 @@ static void move_valid_last(Run *run) {
 Func *train_report_finish(Training *t, const Reporting *r) {
     Elab *e = &t->e;
     const char *name = arena_print(e->arena, "%s_report_%s", t->word, r->name);
-    move_valid_last(r->run);
+    run_move_last(r->run, "valid");
     Func *func = run_finish(e, r->run, name);
     func_result(func, "total", ROLE_OUTPUT, r->run->map[r->total.tensor.val], -1);
     return func;

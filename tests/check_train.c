@@ -1,7 +1,7 @@
 /* Training runs of a tiny network on made-up images: what is kept, resumed, refused. */
 #include "tests/command.h"
 #include "tests/scratch.h"
-#include "tools/file.h"
+#include "tools/tensor.h"
 #include <check.h>
 #include <jansson.h>
 #include <signal.h>
@@ -179,6 +179,75 @@ START_TEST(passes_are_explained) {
     }
     ck_assert_uint_ge(i, 8);
     json_decref(rows);
+}
+END_TEST
+
+static double attack_figure(const Result *r, size_t row, const char *key) {
+    json_t *all = json_loads(r->out, 0, NULL);
+    ck_assert_ptr_nonnull(all);
+    json_t *rows = json_object_get(all, "attack");
+    ck_assert_uint_gt(json_array_size(rows), row);
+    double value = json_number_value(json_object_get(json_array_get(rows, row), key));
+    json_decref(all);
+    return value;
+}
+
+START_TEST(attacks_are_evaluated) {
+    assert_code(command_run("train tiny.tn --out run --set epochs=6"), 0);
+    const char *begin = "eval tiny.tn --weights run/last.safetensors";
+    const Result *r = command_run("%s --attack pgd(eps=0.2,iters=10)", begin);
+    assert_code(r, 0);
+    assert_in("robust", r->out);
+    assert_in("of 52", r->out);
+    r = command_run("%s --attack pgd(iters=10) --eps 0,0.1,0.4 --out adv --json", begin);
+    assert_code(r, 0);
+    ck_assert_double_eq(attack_figure(r, 0, "robust"), attack_figure(r, 0, "clean"));
+    ck_assert_double_ge(attack_figure(r, 0, "clean"), 0.9);
+    ck_assert_double_gt(attack_figure(r, 1, "robust"), attack_figure(r, 2, "robust"));
+    ck_assert_double_lt(attack_figure(r, 2, "robust"), 0.5);
+    ck_assert_double_eq_tol(attack_figure(r, 2, "linf_mean"), 0.4, 1e-5);
+    static const char *const files[] = {"attack.json", "curve.csv", "curve.svg",
+                                        "adversarial.npy", "adversarial.png"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "adv/%s", files[i]);
+        ck_assert_msg(file_exists(scratch_path(path)), "no %s", files[i]);
+    }
+    Tensor images;
+    char message[MESSAGE_BYTES];
+    ck_assert_msg(npy_read(scratch_path("adv/adversarial.npy"), &images, message), "%s",
+                  message);
+    ck_assert(images.rank == 4 && images.dim[0] == TEST && images.dim[3] == 1);
+    for (int64_t i = 0; i < tensor_count(&images); i++) {
+        const float z = ((const float *)images.data)[i];
+        ck_assert(z >= 0 && z <= 1);
+    }
+    tensor_free(&images);
+}
+END_TEST
+
+/* What goes down the gradient does worse than one step up: said to be masked. */
+START_TEST(weak_attacks_are_warned_of) {
+    assert_code(command_run("train tiny.tn --out run --set epochs=6"), 0);
+    const char *begin = "eval tiny.tn --weights run/last.safetensors --attack";
+    const Result *r = command_run(
+        "%s fn(f,x,y)=clamp(x-0.4*sign(slope(objective(f,cross_entropy,y),x)),0,1)",
+        begin);
+    assert_code(r, 0);
+    assert_in("a single step of the same length leaves", r->err);
+    assert_in("the loss did not rise", r->err);
+    static const char *const lines[][2] = {
+        {"fgsm", "leaves eps open"},
+        {"fgsm(eps=0.1) --eps 0.1", "goes with an attack that leaves eps open"},
+        {"fgsm --eps 0.1,x", "--eps takes up to"},
+        {"fgsm(eps=0.1,step=2)", "has no parameter `step`"},
+        {"3", "`attack` is to be a function"},
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        r = command_run("%s %s", begin, lines[i][0]);
+        ck_assert_int_ne(r->code, 0);
+        assert_in(lines[i][1], r->err);
+    }
 }
 END_TEST
 
@@ -483,6 +552,8 @@ Suite *suite_train(void) {
     tcase_add_test(t, training_learns_and_keeps);
     tcase_add_test(t, truths_choose_the_best_epoch);
     tcase_add_test(t, passes_are_explained);
+    tcase_add_test(t, attacks_are_evaluated);
+    tcase_add_test(t, weak_attacks_are_warned_of);
     tcase_add_test(t, batches_are_replayed);
     tcase_add_test(t, phases_run_and_resume);
     tcase_add_test(t, a_new_run_moves_the_old_one);

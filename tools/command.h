@@ -17,9 +17,10 @@ typedef struct Options {
     const char *verb;
     List arg; /* what is no option, in order */
     List set, bind, in, entry;
-    int64_t threads, seed;
+    int64_t threads, seed, examples;
     double seconds;
-    const char *weights, *data, *pictures, *out, *name, *after, *results, *compare, *cpu;
+    const char *weights, *data, *pictures, *out, *name, *after, *results, *compare, *cpu,
+        *attack, *eps;
     bool fit, guarded, resume, explain, kernels, tiles, profile, jsonl, json, no_cache,
         help;
 } Options;

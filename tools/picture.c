@@ -111,3 +111,14 @@ bool picture_read(const char *path, Tensor *out, char *message) {
     bytes_free(&file);
     return ok || fail_at(message, path);
 }
+
+/* ---- writing --------------------------------------------------------------------------- */
+
+bool picture_write(const char *path, const Tensor *picture, char *message) {
+    png_image image = {.version = PNG_IMAGE_VERSION,
+                       .width = (png_uint_32)picture->dim[1],
+                       .height = (png_uint_32)picture->dim[0],
+                       .format = picture->dim[2] == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB};
+    if (png_image_write_to_file(&image, path, 0, picture->data, 0, NULL)) return true;
+    return fail(message, "%s: cannot be written: %s", path, image.message);
+}

@@ -12,6 +12,9 @@ bool picture_is(const uint8_t *bytes, size_t count);
 bool picture_parse(const uint8_t *bytes, size_t count, Tensor *out, char *message);
 bool picture_read(const char *path, Tensor *out, char *message);
 
+/* The same form to a PNG file. */
+bool picture_write(const char *path, const Tensor *picture, char *message);
+
 /* Cuts the middle out in the proportions of height dim[0] and width dim[1], scales it (each
  * pixel a weighted mean of those it covers), and makes grey of colour or the reverse where
  * dim[2] says so. */

@@ -114,6 +114,7 @@ Status session_load(Session *s, SessionData data, const Binding *more, uint32_t 
                          .binding = binding,
                          .keep_open = data == DATA_OPEN || data == DATA_LIST,
                          .with_init = o->with_init,
+                         .with_attack = o->with_attack,
                          .settings = o->sets,
                          .setting = o->set,
                          .lookup = describes || data == DATA_LOAD ? &s->lookup : NULL};
@@ -153,6 +154,7 @@ const TrainBlock *session_want_train(Session *s, const char *name) {
     session_want(s, block->init);
     for (uint32_t i = 0; i < block->phases; i++) session_want(s, block->phase[i].step);
     for (uint32_t i = 0; i < block->reports; i++) session_want(s, block->report[i].entry);
+    if (block->attack) session_want(s, block->attack);
     return block;
 }
 

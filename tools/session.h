@@ -29,6 +29,7 @@ typedef struct SessionSettings {
     const char *cache;      /* folder of compiled objects, NULL: none */
     int threads;            /* 0: the processor's */
     bool with_init;         /* entries get an init of their own */
+    bool with_attack;       /* train blocks get the entry of their attack */
     uint32_t bindings, sets;
     const Binding *binding;
     const char *const (*set)[2]; /* fields of train blocks: name, source text */

@@ -59,8 +59,13 @@ static void read_settings(Session *s) {
     const char *(*set)[2] = arena_alloc(&s->arena, (list->count + 1) * sizeof *set);
     for (uint32_t i = 0; i < list->count; i++)
         set[i][0] = name_of(&s->arena, list->at[i], &set[i][1]);
+    uint32_t sets = list->count;
+    if (s->options->attack) {
+        set[sets][0] = "attack";
+        set[sets++][1] = s->options->attack;
+    }
     s->settings.set = (const char *const(*)[2])set;
-    s->settings.sets = list->count;
+    s->settings.sets = sets;
 }
 
 static Status settings_body(Session *s) {

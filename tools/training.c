@@ -143,7 +143,8 @@ void training_end(Training *t) {
     for (uint32_t i = 0; i < MAX_FIELDS; i++) mem_free(t->row[i]);
 }
 
-static void gather(Training *t, const Tensor *part, const int64_t *order, int64_t count) {
+void training_gather(Training *t, const Tensor *part, const int64_t *order,
+                     int64_t count) {
     for (uint32_t i = 0; i < t->data->info.fields; i++)
         data_gather(&part[i], order, count, t->batch, t->row[i]);
 }
@@ -159,7 +160,7 @@ const Callable *training_phase(const Training *t) {
 Status training_step(Training *t, float *loss) {
     if (t->at == 0) tn_order((uint64_t)t->seed, t->epoch, t->train_count, t->order);
     double start = seconds_now();
-    gather(t, t->data->train, t->order + t->at / t->replay * t->batch, t->batch);
+    training_gather(t, t->data->train, t->order + t->at / t->replay * t->batch, t->batch);
     void *out[] = {loss};
     Status status = session_call(t->session, training_phase(t),
                                  (const void *const *)t->row, out, t->batch);
@@ -196,7 +197,7 @@ static Status evaluate_part(Training *t, const Tensor *part, int64_t begin, int6
     for (int64_t at = begin; at < end; at += t->batch) {
         int32_t valid = (int32_t)(end - at < t->batch ? end - at : t->batch);
         for (int32_t i = 0; i < valid; i++) rows[i] = at + i;
-        gather(t, part, rows, valid);
+        training_gather(t, part, rows, valid);
         in[t->data->info.fields] = &valid;
         for (uint32_t r = 0; r < t->reports; r++) {
             float sum = 0;

@@ -39,7 +39,10 @@ typedef struct Training {
 /* training.c: batches, steps and reports. */
 Status training_begin(Training *t, Session *session, const char *block);
 void training_end(Training *t);
-Status training_step(Training *t, float *loss);    /* the next one of the epoch */
+Status training_step(Training *t, float *loss); /* the next one of the epoch */
+/* Examples order[0 .. count) of a part to the rows; the rest of the batch repeats the last. */
+void training_gather(Training *t, const Tensor *part, const int64_t *order,
+                     int64_t count);
 const Callable *training_phase(const Training *t); /* the step of the epoch under way */
 bool training_is_finite(const Training *t);        /* all that a checkpoint would hold */
 Status training_evaluate(Training *t, Figures *valid, Figures *test);
