@@ -229,13 +229,16 @@ static void place_sections(Result *r, uint32_t locals) {
 }
 
 static void write_relas(const Result *r, const JoinSection *section, uint64_t offset) {
-    const Join *j = r->join;
+    Join *j = r->join;
     const uint32_t *place = j->objects.at[section->object];
     for (size_t i = 0; i < section->relas; i++) {
         Elf64_Rela rela = section->rela[i];
-        uint32_t symbol = place[ELF64_R_SYM(rela.r_info)];
-        uint32_t number = symbol == DROPPED ? 0 : j->symbols.at[symbol].number;
-        rela.r_info = ELF64_R_INFO((uint64_t)number, ELF64_R_TYPE(rela.r_info));
+        uint64_t old = ELF64_R_SYM(rela.r_info), number = 0;
+        if (old && place[old] == DROPPED)
+            j->wrong = "a use of a section that is not kept";
+        else if (old)
+            number = j->symbols.at[place[old]].number;
+        rela.r_info = ELF64_R_INFO(number, ELF64_R_TYPE(rela.r_info));
         memcpy(r->at + offset + i * sizeof rela, &rela, sizeof rela);
     }
 }
@@ -288,5 +291,5 @@ uint8_t *join_finish(Join *j, JoinExports *exports, const void *context, size_t 
     r.at = arena_alloc(j->arena, *count);
     write_all(&r);
     write_heads(&r, heads);
-    return r.at;
+    return j->wrong ? NULL : r.at;
 }

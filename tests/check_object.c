@@ -4,6 +4,8 @@
  */
 #include "base/file.h"
 #include "codegen/cpu.h"
+#include "codegen/embedded.h"
+#include "codegen/join.h"
 #include "codegen/object.h"
 #include "tests/command.h"
 #include "tests/library.h"
@@ -126,6 +128,31 @@ START_TEST(archives_and_objects_link_together) {
     ck_assert_msg(shell("cc both.c libtwo.o -L. -lone -o both && ./both") == 0, "%s",
                   said());
     scratch_close();
+}
+END_TEST
+
+static bool everything(const void *context, const char *name) {
+    return true;
+}
+
+/* What cannot be joined is said; nothing is made of it. */
+START_TEST(joins_refuse) {
+    static const _Alignas(8) char text[128] = "neither this nor that";
+    Guard guard;
+    Arena arena;
+    size_t count;
+    arena_init(&arena, &guard);
+    ck_assert_msg(!guard_enter(guard), "%s", guard.message);
+    Join twice = {.arena = &arena}, wrong = {.arena = &arena};
+    join_add(&twice, embedded_runtime[0].at, embedded_runtime[0].count);
+    ck_assert_ptr_nonnull(join_finish(&twice, everything, NULL, &count));
+    join_add(&twice, embedded_runtime[0].at, embedded_runtime[0].count);
+    ck_assert_ptr_null(join_finish(&twice, everything, NULL, &count));
+    assert_in("is defined twice", twice.wrong);
+    join_add(&wrong, text, sizeof text);
+    ck_assert_ptr_null(join_finish(&wrong, everything, NULL, &count));
+    assert_in("not a relocatable object", wrong.wrong);
+    arena_free(&arena);
 }
 END_TEST
 
@@ -722,6 +749,7 @@ Suite *suite_object(void) {
     tcase_add_loop_test(tcase, equal_programs_give_equal_bytes, 0, 3);
     tcase_add_test(tcase, library_needs_libc_only);
     tcase_add_test(tcase, archives_and_objects_link_together);
+    tcase_add_test(tcase, joins_refuse);
     tcase_add_test(tcase, steps_are_those_of_the_jit);
     tcase_add_test(tcase, any_n_up_to_the_maximum);
     tcase_add_test(tcase, order_is_the_shuffle_of_train);
