@@ -81,6 +81,30 @@ static void loop_phis(Emitter *e, const Loop *loop, Value *phi, Value *outer,
     }
 }
 
+/* Loops inside of one another, in the deepest place. */
+static uint32_t loop_depth(const Stmt *s) {
+    uint32_t most = 0;
+    if (!s) return 0;
+    for (uint32_t i = 0; i <= s->count + 1; i++) {
+        const Stmt *part = i < s->count ? s->at[i] : i == s->count ? s->body : s->other;
+        uint32_t depth = loop_depth(part);
+        if (depth > most) most = depth;
+    }
+    return most + (s->kind == STMT_FOR);
+}
+
+/* The counter's next value.  The freeze hides the step from loop strength reduction, which would
+ * take half of the time of code generation to undo what the addresses of index.c are made for;
+ * `nsw` keeps the freeze from being folded.  Few loops are worth its time: innermost ones, and
+ * with few registers those around them, whose tiles are short. */
+static Value step_hidden(const Emitter *e, const Loop *loop, Value counter,
+                         int64_t step) {
+    bool outer = e->target->registers > 16 && loop_depth(loop->body) >= 3;
+    Value now = LLVMBuildFreeze(e->builder, counter, ""), by = index_const(e, step);
+    return outer ? LLVMBuildNSWAdd(e->builder, now, by, "")
+                 : LLVMBuildAdd(e->builder, now, by, "");
+}
+
 /* do { copies } while ((i += step * copies) < end), entered only where begin < end; gives
  * the counter's last value. */
 static Value loop_rotated(Emitter *e, const Loop *loop, Value begin, Value end,
@@ -99,10 +123,7 @@ static Value loop_rotated(Emitter *e, const Loop *loop, Value begin, Value end,
     Value counter = LLVMBuildPhi(b, e->i64, "");
     loop_phis(e, loop, phi, outer, before);
     loop_copies(e, loop, counter, step, copies);
-    /* The freeze hides the step from loop strength reduction, which would take half of the
-     * time of code generation to undo what the addresses of index.c are made for. */
-    Value now = LLVMBuildFreeze(b, counter, "");
-    Value next = LLVMBuildAdd(b, now, index_const(e, step * copies), "");
+    Value next = step_hidden(e, loop, counter, step * copies);
     Value *inner = current_values(e, &loop->sets);
     LLVMBasicBlockRef latch = LLVMGetInsertBlock(b);
     LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntSLT, next, end, ""), body, after);
