@@ -13,6 +13,7 @@ static const struct {
     {"epochs", true, true, "epochs = 10"},
     {"only", false, true, "only = params(lenet).logits"},
     {"attack", false, false, "attack = pgd(eps = 0.3, step = 0.01, iters = 40)"},
+    {"embedding", false, false, "embedding = fn(x, y) = lenet(x).features"},
     {"report", false, false, "report = { accuracy: accuracy(lenet) }"},
 };
 #define FIELDS (sizeof fields / sizeof *fields)

@@ -71,6 +71,7 @@ typedef struct TrainBlock {
      * what attack_report of the prelude gives, f32 for each example.  Else NULL. */
     Func *attack;
     bool attack_by_eps;
+    Func *embedding; /* state ports, fields -> embedding: f32[batch, D]; NULL: none */
 } TrainBlock;
 
 /* An expression that `run` may call: a net or loss with tensor parameters only. */

@@ -161,7 +161,7 @@ void training_bind(Training *t) {
 typedef struct Parts {
     uint32_t steps, reports;
     Step *step;
-    Reporting *report, attack;
+    Reporting *report, attack, embedding;
 } Parts;
 
 static bool list_steps(Training *t, Parts *parts) {
@@ -197,7 +197,7 @@ static bool elaborate_block(Training *t, Parts *parts) {
         if (!train_step(t, &parts->step[i])) return false;
     for (uint32_t i = 0; i < parts->reports; i++)
         if (!train_report(t, &parts->report[i], i)) return false;
-    return train_attack(t, &parts->attack);
+    return train_attack(t, &parts->attack) && train_embedding(t, &parts->embedding);
 }
 
 static bool any_missed(const Parts *parts) {
@@ -207,7 +207,7 @@ static bool any_missed(const Parts *parts) {
     for (uint32_t i = 0; i < parts->reports; i++)
         missed |= parts->report[i].run && parts->report[i].run->missed_params;
     missed |= parts->attack.run && parts->attack.run->missed_params;
-    return missed;
+    return missed || (parts->embedding.run && parts->embedding.run->missed_params);
 }
 
 /* A second time where the first met trees of parameters before it knew all of them. */
@@ -249,6 +249,7 @@ static void finish_parts(Training *t, const Parts *parts) {
     train_attack_finish(t, &parts->attack);
     block->reports = parts->reports;
     block->report = report;
+    block->embedding = train_embedding_finish(t, &parts->embedding);
 }
 
 bool train_build(Loaded *l, const TrainCall *call, TrainBlock *block) {

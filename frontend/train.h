@@ -48,7 +48,7 @@ Func *train_step_finish(Training *t, const Step *step, const char *name);
 /* train_report.c */
 typedef struct Reporting {
     const char *name;
-    const Ast *value; /* NULL: the loss */
+    const Ast *value; /* NULL: the loss, or that there is no embedding */
     Run *run;
     Value total;
     bool rises;
@@ -56,6 +56,8 @@ typedef struct Reporting {
 bool train_report(Training *t, Reporting *report, uint32_t number);
 void run_move_last(Run *run, const char *port); /* among its inputs */
 Func *train_report_finish(Training *t, const Reporting *report);
+bool train_embedding(Training *t, Reporting *embedding);
+Func *train_embedding_finish(Training *t, const Reporting *embedding);
 
 /* train_attack.c: the block's attack, where one is wanted and there is one; else report->run
  * stays NULL. */

@@ -1,5 +1,8 @@
-/* The figures of a training block: one entry each, in evaluation mode. */
+/* The figures of a training block, and what it calls its embedding: one entry each, in
+ * evaluation mode. */
 #include "frontend/train.h"
+
+#define EMBEDDING 1000 /* more than the reports of any block */
 
 /* ---- reports -------------------------------------------------------------------------- */
 
@@ -24,14 +27,18 @@ static Value report_total(Training *t, Value v, bool *rises, Span span) {
     return elab_call(e, closure_builtin(e, builtin_find("sum")), arg, 1, span);
 }
 
-bool train_report(Training *t, Reporting *r, uint32_t number) {
-    Span span = t->block->span;
+static void begin_run(Training *t, Reporting *r, uint32_t number) {
     r->run = run_new(&t->e, &t->models);
     r->run->sites = SITES_REPORT + ((int64_t)number << 12);
-    r->run->batch = t->block->data.batch;
-    r->run->valid = run_port(&t->e, "valid", ROLE_INPUT, type_scalar(ELEM_i32), span, -1);
     t->e.training = false;
     t->phase = NULL;
+}
+
+bool train_report(Training *t, Reporting *r, uint32_t number) {
+    Span span = t->block->span;
+    begin_run(t, r, number);
+    r->run->batch = t->block->data.batch;
+    r->run->valid = run_port(&t->e, "valid", ROLE_INPUT, type_scalar(ELEM_i32), span, -1);
     training_bind(t);
     Value f;
     if (r->value) {
@@ -68,5 +75,42 @@ Func *train_report_finish(Training *t, const Reporting *r) {
     run_move_last(r->run, "valid");
     Func *func = run_finish(e, r->run, name);
     func_result(func, "total", ROLE_OUTPUT, r->run->map[r->total.tensor.val], -1);
+    return func;
+}
+
+/* ---- the embedding ---------------------------------------------------------------------- */
+
+bool train_embedding(Training *t, Reporting *r) {
+    Elab *e = &t->e;
+    r->value = training_field(t, "embedding");
+    if (!r->value) return true;
+    begin_run(t, r, EMBEDDING);
+    training_bind(t);
+    const Span span = r->value->span;
+    Value f = elab_expression(e, t->env, r->value);
+    if (f.kind == VALUE_unknown) return false;
+    if (f.kind != VALUE_function) {
+        elab_error(e, span, "`embedding` is to be a function of the data, found %s",
+                   elab_words(e, &f));
+        return false;
+    }
+    Value v = train_call(t, f.function, false, span);
+    if (v.kind == VALUE_unknown) return false;
+    const Type *type = v.kind == VALUE_tensor ? tensor_type(&v) : NULL;
+    if (!type || type->rank != 2 || type->dim[0] != t->block->data.batch) {
+        elab_error(e, span,
+                   "an embedding gives f32[N, D], a row for each example, found %s",
+                   elab_words(e, &v));
+        return false;
+    }
+    r->total = elab_cast(e, v, ELEM_f32, span);
+    return true;
+}
+
+Func *train_embedding_finish(Training *t, const Reporting *r) {
+    if (!r->run) return NULL;
+    const char *name = arena_print(t->e.arena, "%s_embedding", t->word);
+    Func *func = run_finish(&t->e, r->run, name);
+    func_result(func, "embedding", ROLE_OUTPUT, r->run->map[r->total.tensor.val], -1);
     return func;
 }

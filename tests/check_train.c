@@ -268,6 +268,34 @@ START_TEST(batches_are_replayed) {
 }
 END_TEST
 
+/* All dimensions hold all of the variance; those of a trained net part its classes. */
+START_TEST(spectrum_of_an_embedding) {
+    assert_code(command_run("train tiny.tn --out run"), 0);
+    const Result *r = command_run("spectrum tiny.tn --weights run/last.safetensors");
+    assert_code(r, 1);
+    assert_in("says no embedding", r->err);
+    r = command_run("spectrum tiny.tn --weights run/last.safetensors --json --set "
+                    "embedding=fn(x,y)=tiny(x).logits");
+    assert_code(r, 0);
+    double before = 0;
+    int dimensions = 0;
+    for (const char *line = r->out; *line; line = strchr(line, '\n') + 1) {
+        json_t *row = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
+        ck_assert_ptr_nonnull(row);
+        double variance = json_number_value(json_object_get(row, "variance"));
+        ck_assert_double_ge(variance, before);
+        ck_assert_int_eq(json_integer_value(json_object_get(row, "dimensions")),
+                         ++dimensions);
+        before = variance;
+        if (dimensions == 3)
+            ck_assert_double_ge(json_number_value(json_object_get(row, "accuracy")), 0.9);
+        json_decref(row);
+    }
+    ck_assert_int_eq(dimensions, 3);
+    ck_assert_double_eq_tol(before, 1, 1e-9);
+}
+END_TEST
+
 /* Each phase has a step of its own; a run goes on from inside of one, with the arguments that
  * it began with. */
 START_TEST(phases_run_and_resume) {
@@ -555,6 +583,7 @@ Suite *suite_train(void) {
     tcase_add_test(t, attacks_are_evaluated);
     tcase_add_test(t, weak_attacks_are_warned_of);
     tcase_add_test(t, batches_are_replayed);
+    tcase_add_test(t, spectrum_of_an_embedding);
     tcase_add_test(t, phases_run_and_resume);
     tcase_add_test(t, a_new_run_moves_the_old_one);
     tcase_add_test(t, resume_reaches_the_same_bits);

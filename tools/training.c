@@ -212,6 +212,26 @@ static Status evaluate_part(Training *t, const Tensor *part, int64_t begin, int6
     return STATUS_OK;
 }
 
+Status training_rows(Training *t, const Callable *entry, const Tensor *part,
+                     int64_t count, size_t width, float *out) {
+    int64_t *rows = t->order;
+    const size_t row = width * sizeof *out;
+    float *batch = mem_alloc((size_t)t->batch * row);
+    if (!batch) return session_fail(t->session, STATUS_MEMORY, "memory ended");
+    Status status = STATUS_OK;
+    for (int64_t at = 0; at < count && status == STATUS_OK; at += t->batch) {
+        const int64_t valid = count - at < t->batch ? count - at : t->batch;
+        for (int64_t i = 0; i < valid; i++) rows[i] = at + i;
+        training_gather(t, part, rows, valid);
+        void *result[] = {batch};
+        status = session_call(t->session, entry, (const void *const *)t->row, result,
+                              t->batch);
+        memcpy(out + (size_t)at * width, batch, (size_t)valid * row);
+    }
+    mem_free(batch);
+    return status;
+}
+
 Status training_evaluate(Training *t, Figures *valid, Figures *test) {
     const DataInfo *info = &t->data->info;
     const bool whole =

@@ -46,6 +46,9 @@ void training_gather(Training *t, const Tensor *part, const int64_t *order,
 const Callable *training_phase(const Training *t); /* the step of the epoch under way */
 bool training_is_finite(const Training *t);        /* all that a checkpoint would hold */
 Status training_evaluate(Training *t, Figures *valid, Figures *test);
+/* The entry's only output, `width` numbers for each of the part's first `count` examples. */
+Status training_rows(Training *t, const Callable *entry, const Tensor *part,
+                     int64_t count, size_t width, float *out);
 /* What the best checkpoint is chosen by, larger is better: over the validation split, else
  * the test part, the first report that rises, else the negative loss. */
 double training_score(const Training *t, const Figures *valid, const Figures *test);
