@@ -50,12 +50,13 @@ int main(int argc, char **argv) {
     static uint8_t x[BATCH * PIXELS];
     static int32_t y[BATCH];
     float loss;
+    const long steps = n / BATCH;
     const lenet_plain_step_in in = {.x = x, .y = y};
     const lenet_plain_step_out out = {.loss = &loss};
     for (int epoch = 0; epoch < atoi(argv[2]); epoch++) {
         double sum = 0;
         lenet_order(SEED, epoch, n, order);
-        for (long step = 0; step < n / BATCH; step++) {
+        for (long step = 0; step < steps; step++) {
             for (long i = 0; i < BATCH; i++) {
                 int64_t at = order[step * BATCH + i];
                 memcpy(x + i * PIXELS, images + at * PIXELS, PIXELS);
@@ -64,7 +65,7 @@ int main(int argc, char **argv) {
             check(lenet_plain_step(state, work, &in, &out, NULL));
             sum += loss;
         }
-        printf("epoch %d: loss %.4f\n", epoch + 1, sum / (double)(n / BATCH));
+        printf("epoch %d: loss %.4f\n", epoch + 1, sum / (double)steps);
     }
 
     FILE *file = fopen(argv[3], "wb");
