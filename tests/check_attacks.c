@@ -7,30 +7,11 @@
 #include "frontend/program.h"
 #include "ir/eval.h"
 #include "passes/pass.h"
+#include "tests/fixture.h"
 #include "tools/tensor.h"
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
-
-static Guard guard;
-static Arena arena;
-static Diag diag;
-
-static void setup(void) {
-    ck_assert_msg(!guard_enter(guard), "%s", guard.message);
-    arena_init(&arena, &guard);
-    diag_init(&diag, &arena);
-}
-static void teardown(void) {
-    arena_free(&arena);
-}
-
-static const char *messages(void) {
-    Text text;
-    text_init(&text, &arena);
-    diag_render(&diag, &text);
-    return text.length ? text.at : "";
-}
 
 /* The function @f of the text, gradients expanded. */
 static const Func *load(const char *text) {
@@ -446,7 +427,7 @@ Suite *suite_attacks(void);
 Suite *suite_attacks(void) {
     Suite *suite = suite_create("attacks");
     TCase *tcase = tcase_create("values");
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, fixture_open, fixture_close);
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, losses_have_their_values, 0,
                         sizeof values / sizeof *values);

@@ -2,29 +2,21 @@
  * and statement, for the host and for machines with fewer instructions. */
 #include "codegen/backend.h"
 #include "ir/scalar.h"
+#include "tests/fixture.h"
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-static Guard guard;
-static Arena arena;
-static Diag diag;
 static Target target;
 
 static const char *const cpus[] = {NULL, "x86-64-v3", "x86-64-v2"};
 enum { CPUS = sizeof cpus / sizeof *cpus };
 
 static void start(void) {
-    if (guard_enter(guard)) ck_abort_msg("%s", guard.message);
-    arena_init(&arena, &guard);
-    diag_init(&diag, &arena);
+    fixture_open();
     ck_assert_int_eq(target_find(NULL, &target), STATUS_OK);
-}
-
-static void stop(void) {
-    arena_free(&arena);
 }
 
 static void use_cpu(int i) {
@@ -519,7 +511,7 @@ Suite *suite_codegen(void) {
     Suite *suite = suite_create("codegen");
     TCase *tcase = tcase_create("kernels");
     tcase_set_timeout(tcase, 120);
-    tcase_add_checked_fixture(tcase, start, stop);
+    tcase_add_checked_fixture(tcase, start, fixture_close);
     tcase_add_test(tcase, equal_kernels_are_compiled_once);
     tcase_add_test(tcase, unknown_processors_are_refused);
     tcase_add_loop_test(tcase, rows_are_those_of_the_evaluator, 0, ELEM_COUNT * CPUS);

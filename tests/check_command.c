@@ -32,11 +32,7 @@ START_TEST(every_verb_refuses_unknown_options) {
 }
 END_TEST
 
-static const struct {
-    const char *words;
-    int code;
-    const char *out, *err; /* a part of each */
-} lines[] = {
+static const CommandLine lines[] = {
     {"", 2, "", "usage"},
     {"--help", 0, "train", ""},
     {"--version", 0, "tenon ", ""},
@@ -108,10 +104,7 @@ static void write_programs(void) {
 }
 
 START_TEST(lines_end_as_they_should) {
-    const Result *r = command_run("%s", lines[_i].words);
-    assert_code(r, lines[_i].code);
-    assert_in(lines[_i].out, r->out);
-    assert_in(lines[_i].err, r->err);
+    command_check(&lines[_i]);
 }
 END_TEST
 

@@ -8,21 +8,8 @@
 #include "ir/eval.h"
 #include "passes/contract.h"
 #include "passes/pass.h"
+#include "tests/fixture.h"
 #include <check.h>
-
-static Guard guard;
-static Arena arena;
-static Diag diag;
-
-static void setup(void) {
-    if (guard_enter(guard)) ck_abort_msg("%s", guard.message);
-    arena_init(&arena, &guard);
-    diag_init(&diag, &arena);
-}
-
-static void teardown(void) {
-    arena_free(&arena);
-}
 
 /* The two processors; the larger is lowered for even where it cannot run. */
 static Target target_of(bool wide) {
@@ -399,7 +386,7 @@ Suite *suite_contract(void) {
     Suite *suite = suite_create("contract");
     TCase *cases = tcase_create("cases");
     tcase_set_timeout(cases, 60);
-    tcase_add_checked_fixture(cases, setup, teardown);
+    tcase_add_checked_fixture(cases, fixture_open, fixture_close);
     tcase_add_loop_test(cases, convolutions_of_any_form, 0, 4 * 2 * KINDS);
     tcase_add_loop_test(cases, convolutions_of_special_forms, 0,
                         sizeof special / sizeof *special * 2 * KINDS);

@@ -507,13 +507,8 @@ START_TEST(data_reads_the_real_sets) {
         const char *kind, *probe;
         int64_t train;
     } sets[] = {{"mnist", "mnist", 60000}, {"cifar10", "cifar10", 50000}};
-    const char *folder = getenv("TENON_TEST_DATA");
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", folder ? folder : "", sets[_i].probe);
-    if (!folder || !file_exists(path)) {
-        fprintf(stderr, "skipped: no %s in TENON_TEST_DATA\n", sets[_i].probe);
-        return;
-    }
+    const char *folder = real_data(sets[_i].probe);
+    if (!folder) return;
     DataSpec spec = {.kind = sets[_i].kind};
     DataSet set;
     DataInfo info;

@@ -2,33 +2,10 @@
 #include "base/alloc.h"
 #include "ir/build.h"
 #include "runtime/philox.h"
+#include "tests/fixture.h"
 #include "tests/op_cases.h"
 #include <check.h>
 #include <math.h>
-
-static Guard guard;
-static Arena arena;
-static Diag diag;
-
-static void setup(void) {
-    if (guard_enter(guard)) ck_abort_msg("%s", guard.message);
-    arena_init(&arena, &guard);
-    diag_init(&diag, &arena);
-}
-
-static void teardown(void) {
-    arena_free(&arena);
-}
-
-static Module *parse(const char *text) {
-    Module *module =
-        graph_parse(&arena, &diag, diag_source(&diag, "test", text, strlen(text)));
-    Text words;
-    text_init(&words, &arena);
-    diag_render(&diag, &words);
-    ck_assert_msg(module, "%s", words.at);
-    return module;
-}
 
 /* Nodes that define %y from constants, and its elements.  x = [[1, 2, 3], [4, 5, 6]];
  * v = [-1.5, 0.5, 2.5, -2.5]; i = [7, -7, 3]; n = [2, 2, -3]; u = [250, 3]; b = [1, 0];
@@ -165,7 +142,8 @@ static const char fact_head[] =
     "%one = const {elem = i32, dims = [], values = [1]}\n";
 
 START_TEST(facts_hold) {
-    Module *module = parse(arena_print(&arena, "%s%s\n}\n", fact_head, facts[_i].nodes));
+    Module *module =
+        module_of(arena_print(&arena, "%s%s\n}\n", fact_head, facts[_i].nodes));
     Array result;
     eval_func(op_case_entry(module), NULL, NULL, &arena, &result);
     ck_assert_int_eq(array_count(&result), facts[_i].count);
@@ -177,13 +155,14 @@ START_TEST(facts_hold) {
 END_TEST
 
 START_TEST(nan_wins) {
-    Module *module = parse("module\nfunc @f() -> (%a, %b, %c) {\n"
-                           "%x = const {elem = f32, dims = [3], values = [1, nan, 3]}\n"
-                           "%s = slice %x {starts = [1], dims = [1], strides = [1]}\n"
-                           "%a = reduce_max %x {axes = [0]}\n"
-                           "%b = reduce_min %x {axes = [0]}\n"
-                           "%o = const {elem = f32, dims = [1], values = [1]}\n"
-                           "%c = max %s, %o\n}\n");
+    Module *module =
+        module_of("module\nfunc @f() -> (%a, %b, %c) {\n"
+                  "%x = const {elem = f32, dims = [3], values = [1, nan, 3]}\n"
+                  "%s = slice %x {starts = [1], dims = [1], strides = [1]}\n"
+                  "%a = reduce_max %x {axes = [0]}\n"
+                  "%b = reduce_min %x {axes = [0]}\n"
+                  "%o = const {elem = f32, dims = [1], values = [1]}\n"
+                  "%c = max %s, %o\n}\n");
     Array result[3];
     eval_func(op_case_entry(module), NULL, NULL, &arena, result);
     for (int i = 0; i < 3; i++) ck_assert(isnan(result[i].at[0]));
@@ -208,8 +187,9 @@ START_TEST(philox_gives_known_answers) {
 END_TEST
 
 START_TEST(random_follows_its_counter) {
-    Module *module = parse("module\nfunc @f(%s: i32[], %t: i32[], %i: i32[]) -> (%y) {\n"
-                           "%y = random %s, %t, %i {dims = [3, 3], site = 5}\n}\n");
+    Module *module =
+        module_of("module\nfunc @f(%s: i32[], %t: i32[], %i: i32[]) -> (%y) {\n"
+                  "%y = random %s, %t, %i {dims = [3, 3], site = 5}\n}\n");
     double input[] = {-7, 11, 3};
     Array args[3], result;
     for (int i = 0; i < 3; i++) args[i] = (Array){.elem = ELEM_i32, .at = &input[i]};
@@ -277,7 +257,7 @@ START_TEST(contract_is_convolution) {
                     filled(4, (int64_t[]){c->k, c->k, c->i, c->o}, 2)};
     Array want = array_new(&arena, ELEM_f64, 4, (int64_t[]){c->n, oh, ow, c->o}), result;
     conv_by_loops(c, &args[0], &args[1], &want);
-    eval_func(op_case_entry(parse(text)), args, NULL, &arena, &result);
+    eval_func(op_case_entry(module_of(text)), args, NULL, &arena, &result);
     ck_assert_int_eq(array_count(&result), array_count(&want));
     for (int64_t i = 0; i < array_count(&want); i++)
         ck_assert_double_eq_tol(result.at[i], want.at[i], 1e-12);
@@ -351,11 +331,11 @@ END_TEST
 
 /* Memory that ends anywhere within comes back as a status, and nothing leaks. */
 START_TEST(evaluator_survives_memory_that_ends) {
-    Module *module =
-        parse("module\nbody @b(%i: i32[], %z: f32[300, 90]) -> (%r) {\n%r = exp %z\n}\n"
-              "func @f(%x: f32[300, 90]) -> (%y) {\n"
-              "%t = repeat %x {count = 3, carries = 1, body = @b}\n%y = get %t {index = "
-              "0}\n}\n");
+    Module *module = module_of(
+        "module\nbody @b(%i: i32[], %z: f32[300, 90]) -> (%r) {\n%r = exp %z\n}\n"
+        "func @f(%x: f32[300, 90]) -> (%y) {\n"
+        "%t = repeat %x {count = 3, carries = 1, body = @b}\n%y = get %t {index = "
+        "0}\n}\n");
     Array x = filled(2, (int64_t[]){300, 90}, 0), result;
     for (volatile int n = 0;; n = n + 1) {
         Guard inner;
@@ -382,7 +362,7 @@ Suite *suite_eval(void);
 Suite *suite_eval(void) {
     Suite *suite = suite_create("eval");
     TCase *tcase = tcase_create("values");
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, fixture_open, fixture_close);
     tcase_add_loop_test(tcase, facts_hold, 0, COUNT(facts));
     tcase_add_test(tcase, nan_wins);
     tcase_add_test(tcase, philox_gives_known_answers);

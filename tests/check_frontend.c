@@ -3,22 +3,10 @@
 #include "frontend/program.h"
 #include "ir/eval.h"
 #include "passes/pass.h"
+#include "tests/fixture.h"
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
-
-static Guard guard;
-static Arena arena;
-static Diag diag;
-
-static void setup(void) {
-    ck_assert_msg(!guard_enter(guard), "%s", guard.message);
-    arena_init(&arena, &guard);
-    diag_init(&diag, &arena);
-}
-static void teardown(void) {
-    arena_free(&arena);
-}
 
 static bool find_data(void *context, const DataSpec *spec, DataInfo *info,
                       char *message) {
@@ -37,13 +25,6 @@ static const Binding bindings[] = {{"N", 2, false}, {"H", 8, false}, {"W", 8, fa
                                    {"K", 5, false}, {"M", 3, false}, {"S", 4, false}};
 static const ProgramOptions options = {
     .lookup = &lookup, .binding = bindings, .bindings = 9};
-
-static const char *messages(void) {
-    Text text;
-    text_init(&text, &arena);
-    diag_render(&diag, &text);
-    return text.length ? text.at : "";
-}
 
 static Program *load_text(const char *text) {
     Program *program =
@@ -566,7 +547,7 @@ Suite *suite_frontend(void);
 Suite *suite_frontend(void) {
     Suite *suite = suite_create("frontend");
     TCase *tcase = tcase_create("language");
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, fixture_open, fixture_close);
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, functions_have_their_values, 0,
                         sizeof values / sizeof *values);

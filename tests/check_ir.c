@@ -1,22 +1,9 @@
 /* Dimensions in normal form, types, the text of the graph, the verifier's words. */
 #include "base/alloc.h"
 #include "ir/build.h"
+#include "tests/fixture.h"
 #include "tests/op_cases.h"
 #include <check.h>
-
-static Guard guard;
-static Arena arena;
-static Diag diag;
-
-static void setup(void) {
-    if (guard_enter(guard)) ck_abort_msg("%s", guard.message);
-    arena_init(&arena, &guard);
-    diag_init(&diag, &arena);
-}
-
-static void teardown(void) {
-    arena_free(&arena);
-}
 
 static Module *parse(const char *text) {
     uint32_t source = diag_source(&diag, "test", text, strlen(text));
@@ -27,14 +14,6 @@ static const char *print(const Module *module) {
     Text text;
     text_init(&text, &arena);
     graph_print(module, &text);
-    return text.at;
-}
-
-static const char *rendered(void) {
-    Text text;
-    text_init(&text, &arena);
-    text_puts(&text, "");
-    diag_render(&diag, &text);
     return text.at;
 }
 
@@ -145,14 +124,14 @@ static const char *const texts[] = {
 
 START_TEST(text_comes_back) {
     Module *module = parse(texts[_i]);
-    ck_assert_msg(module, "%s", rendered());
+    ck_assert_msg(module, "%s", messages());
     ck_assert_str_eq(print(module), texts[_i]);
 }
 END_TEST
 
 START_TEST(cases_come_back) {
     Module *module = op_case_parse(&op_cases[_i], &arena, &diag);
-    ck_assert_msg(module, "%s: %s", op_cases[_i].name, rendered());
+    ck_assert_msg(module, "%s: %s", op_cases[_i].name, messages());
     ck_assert_str_eq(print(parse(print(module))), print(module));
 }
 END_TEST
@@ -236,14 +215,14 @@ START_TEST(mistakes_have_words) {
     ck_assert_ptr_null(parse(text));
     ck_assert_uint_eq(diag.errors, 1);
     ck_assert_msg(strstr(diag.messages.at[0].text, mistakes[_i].message),
-                  "wanted \"%s\" in\n%s", mistakes[_i].message, rendered());
+                  "wanted \"%s\" in\n%s", mistakes[_i].message, messages());
     ck_assert_uint_ge(diag_location(&diag, diag.messages.at[0].span).line, 7);
 }
 END_TEST
 
 START_TEST(messages_show_line_and_caret) {
     parse("module\nfunc @f(%x: f32[2]) -> (%y) {\n\t%y = addd %x, %x\n}\n");
-    ck_assert_str_eq(rendered(), "test:3:7: error: there is no op `addd`\n"
+    ck_assert_str_eq(messages(), "test:3:7: error: there is no op `addd`\n"
                                  "    \t%y = addd %x, %x\n"
                                  "    \t     ^~~~\n"
                                  "    hint: did you mean `add`?\n");
@@ -314,7 +293,7 @@ static const struct {
 START_TEST(verifier_has_words) {
     ck_assert_ptr_null(parse(invalid[_i].text));
     ck_assert_msg(strstr(diag.messages.at[0].text, invalid[_i].message), "%s",
-                  rendered());
+                  messages());
 }
 END_TEST
 
@@ -386,8 +365,8 @@ START_TEST(hostile_text_is_refused) {
     ck_assert_ptr_null(parse(text));
     ck_assert_uint_eq(diag.errors, 1);
     ck_assert_msg(strstr(diag.messages.at[0].text, hostile[_i].message), "%.2000s",
-                  rendered());
-    ck_assert_uint_lt(strlen(rendered()), 5000);
+                  messages());
+    ck_assert_uint_lt(strlen(messages()), 5000);
 }
 END_TEST
 
@@ -416,7 +395,7 @@ Suite *suite_ir(void);
 Suite *suite_ir(void) {
     Suite *suite = suite_create("ir");
     TCase *tcase = tcase_create("graph");
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, fixture_open, fixture_close);
     tcase_add_test(tcase, dims_have_a_normal_form);
     tcase_add_test(tcase, dims_are_evaluated_and_bounded);
     tcase_add_loop_test(tcase, text_comes_back, 0, COUNT(texts));

@@ -1,21 +1,8 @@
 /* The loop IR: folding, text there and back, the verifier, the interpreter. */
 #include "ir/loop.h"
+#include "tests/fixture.h"
 #include <check.h>
 #include <math.h>
-
-static Guard guard;
-static Arena arena;
-static Diag diag;
-
-static void start(void) {
-    if (guard_enter(guard)) ck_abort_msg("%s", guard.message);
-    arena_init(&arena, &guard);
-    diag_init(&diag, &arena);
-}
-
-static void stop(void) {
-    arena_free(&arena);
-}
 
 static Kernel *parse(const char *text) {
     return loop_parse(&arena, &diag, diag_source(&diag, "test", text, strlen(text)));
@@ -72,7 +59,7 @@ static const struct {
 };
 
 START_TEST(indices_fold) {
-    start();
+    fixture_open();
     const char *form =
         "kernel @k(x: out f32*, u: u8*) tasks 1 {\n"
         "  for i = 0 to 9 {\n    for j = 0 to 9 {\n      x[%s] = 0.0\n    }\n  }\n}\n";
@@ -80,7 +67,7 @@ START_TEST(indices_fold) {
     const char *after = arena_print(&arena, form, folds[_i].after);
     ck_assert_str_eq(print(parse_right(before)), after);
     ck_assert_str_eq(print(parse_right(after)), after);
-    stop();
+    fixture_close();
 }
 END_TEST
 
@@ -118,13 +105,13 @@ static const struct {
 };
 
 START_TEST(numbers_fold) {
-    start();
+    fixture_open();
     const char *form = "kernel @k(x: out f32*) tasks 1 {\n  let a: f32 = x[0]\n"
                        "  let ramp: f32x4 = f32(ramp4(0))\n  x[0] = %s\n}\n";
     const char *before = arena_print(&arena, form, values[_i].before);
     const char *after = arena_print(&arena, form, values[_i].after);
     ck_assert_str_eq(print(parse_right(before)), after);
-    stop();
+    fixture_close();
 }
 END_TEST
 
@@ -158,19 +145,19 @@ static const char every_form[] =
     "}\n";
 
 START_TEST(text_goes_there_and_back) {
-    start();
+    fixture_open();
     const char *once = print(parse_right(every_form));
     ck_assert_str_eq(print(parse_right(once)), once);
     ck_assert_ptr_nonnull(
         strstr(once, "y[task*64 + i : 16 by 2 active N - i] = max(sum, 0.0)"));
     ck_assert_ptr_nonnull(strstr(once, "view z = v[4] if i/2 > 3 else scale[1]"));
     ck_assert_ptr_nonnull(strstr(once, "u[i] = 254u"));
-    stop();
+    fixture_close();
 }
 END_TEST
 
 START_TEST(equal_names_are_told_apart) {
-    start();
+    fixture_open();
     Kernel *kernel = kernel_new(&arena, "k");
     Buffer *x = buffer_arg(kernel, &arena, "conv1.weight", ELEM_f32, true);
     Block block = block_new(&arena);
@@ -186,7 +173,7 @@ START_TEST(equal_names_are_told_apart) {
                                     "  conv1_weight[1] = for_1 - for_2\n"
                                     "}\n");
     ck_assert_str_eq(print(parse_right(print(kernel))), print(kernel));
-    stop();
+    fixture_close();
 }
 END_TEST
 
@@ -208,51 +195,51 @@ static const struct {
 };
 
 START_TEST(mistakes_are_reported) {
-    start();
+    fixture_open();
     const char *text = arena_print(&arena, "kernel @k(x: out f32*) tasks 1 {\n %s\n}\n",
                                    mistakes[_i].body);
     ck_assert_ptr_null(parse(text));
     ck_assert_uint_eq(diag.errors, 1);
     ck_assert_str_eq(diag.messages.at[0].text, mistakes[_i].message);
-    stop();
+    fixture_close();
 }
 END_TEST
 
 START_TEST(deep_texts_are_refused) {
-    start();
+    fixture_open();
     Text text;
     text_init(&text, &arena);
     text_puts(&text, "kernel @k(x: out f32*) tasks 1 {\n x[");
     for (int i = 0; i < 100000; i++) text_puts(&text, "(");
     ck_assert_ptr_null(parse(text.at));
     ck_assert_str_eq(diag.messages.at[0].text, "nested too deeply");
-    stop();
+    fixture_close();
 }
 END_TEST
 
 /* The verifier, on what the constructors cannot see. */
 
 START_TEST(stores_to_inputs_are_wrong) {
-    start();
+    fixture_open();
     const Kernel *kernel = parse("kernel @k(x: f32*) tasks 1 {\n x[0] = 1.0\n}\n");
     ck_assert_str_eq(loop_verify(kernel, &arena),
                      "kernel k: a store to what is only read: x");
-    stop();
+    fixture_close();
 }
 END_TEST
 
 START_TEST(places_outside_are_wrong) {
-    start();
+    fixture_open();
     const Kernel *kernel = parse("kernel @k(x: out f32*) tasks 1 {\n local t: f32[20]\n"
                                  " t[8 : 16] = 1.0\n}\n");
     ck_assert_str_eq(loop_verify(kernel, &arena),
                      "kernel k: a place outside of a buffer: t");
-    stop();
+    fixture_close();
 }
 END_TEST
 
 START_TEST(variables_end_with_their_loop) {
-    start();
+    fixture_open();
     Kernel *kernel = kernel_new(&arena, "k");
     Buffer *x = buffer_arg(kernel, &arena, "x", ELEM_f32, true);
     Block outer = block_new(&arena), inner = block_new(&arena);
@@ -265,24 +252,24 @@ START_TEST(variables_end_with_their_loop) {
     kernel->body = block_end(&outer);
     ck_assert_str_eq(loop_verify(kernel, &arena),
                      "kernel k: a variable is not defined here: a");
-    stop();
+    fixture_close();
 }
 END_TEST
 
 START_TEST(too_large_a_stack_is_wrong) {
-    start();
+    fixture_open();
     const Kernel *kernel =
         parse("kernel @k(x: out f32*) tasks 1 {\n local t: f32[32769]\n}\n");
     ck_assert_str_eq(loop_verify(kernel, &arena),
                      "kernel k: the local buffers are beyond 128 KiB: t");
-    stop();
+    fixture_close();
 }
 END_TEST
 
 /* The interpreter. */
 
 START_TEST(a_product_is_computed) {
-    start();
+    fixture_open();
     enum { N = 3, K = 5, M = 4 };
     const Kernel *kernel =
         parse_right("kernel @dot(a: f32*, b: f32*, c: out f32*) tasks N {\n"
@@ -301,12 +288,12 @@ START_TEST(a_product_is_computed) {
     ck_assert_int_eq(loop_tasks(kernel, N, &arena), N);
     loop_eval(kernel, (void *[]){a, b, c}, N, 0, N, &arena);
     ck_assert_mem_eq(c, expected, sizeof c);
-    stop();
+    fixture_close();
 }
 END_TEST
 
 START_TEST(masks_strides_views_and_locals) {
-    start();
+    fixture_open();
     const Kernel *kernel =
         parse_right("kernel @k(x: f32*, y: out f32*) tasks 1 {\n"
                     "  local t: f32[8]\n"
@@ -330,12 +317,12 @@ START_TEST(masks_strides_views_and_locals) {
     loop_eval(kernel, (void *[]){x, y}, 6, 0, 1, &arena);
     const float shifted[16] = {5, 9, 6, 0, 5, -1, 0, -1, 5, 0, -1, -1, -1, -1, -1, -1};
     ck_assert_mem_eq(y, shifted, sizeof y);
-    stop();
+    fixture_close();
 }
 END_TEST
 
 START_TEST(random_bits_are_those_of_philox) {
-    start();
+    fixture_open();
     const Kernel *kernel = parse_right("kernel @k(y: out f32*) tasks 1 {\n"
                                        "  y[0] = bits0(0i, 0i, 0i, 0i, 0i)\n"
                                        "  y[1] = bits3(-1i, -1i, -1i, -1i, 0i)\n}\n");
@@ -344,7 +331,7 @@ START_TEST(random_bits_are_those_of_philox) {
     /* Random123's known answer for zero counter and key: 6627e8d5 ... */
     ck_assert_float_eq(y[0], (float)(0x6627e8d5 >> 8) * 0x1p-24f);
     ck_assert(y[1] >= 0 && y[1] < 1);
-    stop();
+    fixture_close();
 }
 END_TEST
 

@@ -2,26 +2,23 @@
  * bit by bit for any number of threads. */
 #include "codegen/backend.h"
 #include "passes/pass.h"
+#include "tests/fixture.h"
 #include "tests/op_cases.h"
 #include <check.h>
 #include <math.h>
 
-static Guard guard;
-static Arena arena, scratch;
-static Diag diag;
+static Arena scratch;
 static Target target;
 
 static void setup(void) {
-    if (guard_enter(guard)) ck_abort_msg("%s", guard.message);
-    arena_init(&arena, &guard);
+    fixture_open();
     arena_init(&scratch, &guard);
-    diag_init(&diag, &arena);
     ck_assert_int_eq(target_find(NULL, &target), STATUS_OK);
 }
 
 static void teardown(void) {
-    arena_free(&arena);
     arena_free(&scratch);
+    fixture_close();
 }
 
 /* ---- arrays in memory ---- */

@@ -309,11 +309,7 @@ static void write_set(void) {
                  "    report = { accuracy: accuracy(tiny) }\n}\n");
 }
 
-static const struct {
-    const char *words;
-    int code;
-    const char *out, *err;
-} lines[] = {
+static const CommandLine lines[] = {
     {"run mean.tn middle --in one/class/white.png", 0, "f32[1]\n1\n", ""},
     {"run mean.tn middle --in train/dark", 0, "f32[8]\n0.0392", ""},
     {"run mean.tn bytes --in one/class/white.png", 0, "255", ""},
@@ -329,10 +325,7 @@ static const struct {
 };
 
 START_TEST(lines_end_as_they_should) {
-    const Result *r = command_run("%s", lines[_i].words);
-    assert_code(r, lines[_i].code);
-    assert_in(lines[_i].out, r->out);
-    assert_in(lines[_i].err, r->err);
+    command_check(&lines[_i]);
 }
 END_TEST
 

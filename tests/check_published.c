@@ -5,18 +5,6 @@
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-/* The folder of MNIST in TENON_TEST_DATA; NULL, with a word, where there is none. */
-static const char *mnist(void) {
-    static char folder[512];
-    const char *data = getenv("TENON_TEST_DATA");
-    snprintf(folder, sizeof folder, "%s/mnist", data ? data : "");
-    if (data && !access(folder, R_OK)) return folder;
-    fprintf(stderr, "skipped: no mnist in TENON_TEST_DATA\n");
-    return NULL;
-}
 
 /* Element i of result `name` that `run --out r.npy` wrote. */
 static double result(const char *name, int64_t i) {
@@ -40,12 +28,12 @@ static const struct {
 };
 
 START_TEST(machines_are_the_published_ones) {
-    const char *folder = mnist();
+    const char *folder = real_data("mnist");
     if (!folder) return;
     const Result *r = command_run(
-        "run %s/examples/svm/svm.tn tilt --in %s/train-images-idx3-ubyte.gz --in "
-        "%s/train-labels-idx1-ubyte.gz --in %s/t10k-images-idx3-ubyte.gz --in "
-        "%s/t10k-labels-idx1-ubyte.gz --in %s --in 2.6 --out r.npy",
+        "run %s/examples/svm/svm.tn tilt --in %s/mnist/train-images-idx3-ubyte.gz --in "
+        "%s/mnist/train-labels-idx1-ubyte.gz --in %s/mnist/t10k-images-idx3-ubyte.gz "
+        "--in %s/mnist/t10k-labels-idx1-ubyte.gz --in %s --in 2.6 --out r.npy",
         SOURCE_DIR, folder, folder, folder, folder, machines[_i].pair);
     assert_code(r, 0);
     const int64_t at = 4; /* 10^(2.6 + 0.4) */

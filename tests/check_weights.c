@@ -297,11 +297,7 @@ static void write_model(void) {
                              "    score = fc\n}\n");
 }
 
-static const struct {
-    const char *words;
-    int code;
-    const char *out, *err;
-} lines[] = {
+static const CommandLine lines[] = {
     {"weights", 2, "", "needs FILE"},
     {"weights nowhere.npz", 1, "", "nowhere.npz: cannot be opened"},
     {"weights text.safetensors", 1, "", "is truncated or not a safetensors file"},
@@ -330,10 +326,7 @@ static const struct {
 };
 
 START_TEST(lines_end_as_they_should) {
-    const Result *r = command_run("%s", lines[_i].words);
-    assert_code(r, lines[_i].code);
-    assert_in(lines[_i].out, r->out);
-    assert_in(lines[_i].err, r->err);
+    command_check(&lines[_i]);
 }
 END_TEST
 
@@ -354,18 +347,6 @@ START_TEST(files_are_converted) {
 END_TEST
 
 /* ---- trained networks ------------------------------------------------------------------ */
-
-/* Folder of real data, NULL and said where the tests have none. */
-static const char *real_data(const char *file) {
-    const char *folder = getenv("TENON_TEST_DATA");
-    if (folder) {
-        static char path[512];
-        snprintf(path, sizeof path, "%s/%s", folder, file);
-        if (!access(path, R_OK)) return folder;
-    }
-    fprintf(stderr, "skipped: no %s in TENON_TEST_DATA\n", file);
-    return NULL;
-}
 
 /* Examples of the test set that each net gets right, of 10 000, and how many of them may go
  * the other way by rounding. */

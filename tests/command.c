@@ -78,3 +78,10 @@ const Result *command_run_limited(long bytes, const char *format, ...) {
     va_end(list);
     return command_end(child);
 }
+
+void command_check(const CommandLine *line) {
+    const Result *r = command_run("%s", line->words);
+    assert_code(r, line->code);
+    assert_in(line->out, r->out);
+    assert_in(line->err, r->err);
+}

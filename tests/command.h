@@ -20,6 +20,14 @@ const Result *command_run_limited(long bytes, const char *format, ...)
 pid_t command_start(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const Result *command_end(pid_t child);
 
+/* A line of words for the command: the exit code, and a part of what it prints. */
+typedef struct CommandLine {
+    const char *words;
+    int code;
+    const char *out, *err;
+} CommandLine;
+void command_check(const CommandLine *line);
+
 /* Assertions that show what the command said. */
 #define assert_code(result, wanted)                                                      \
     ck_assert_msg((result)->code == (wanted),                                            \

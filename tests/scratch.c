@@ -55,3 +55,12 @@ const char *scratch_write(const char *name, const void *bytes, size_t count) {
 const char *scratch_text(const char *name, const char *text) {
     return scratch_write(name, text, strlen(text));
 }
+
+const char *real_data(const char *file) {
+    const char *folder = getenv("TENON_TEST_DATA");
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder ? folder : "", file);
+    if (folder && !access(path, R_OK)) return folder;
+    fprintf(stderr, "skipped: no %s in TENON_TEST_DATA\n", file);
+    return NULL;
+}

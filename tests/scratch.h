@@ -13,4 +13,7 @@ const char *scratch_write(const char *name, const void *bytes,
                           size_t count); /* its path */
 const char *scratch_text(const char *name, const char *text);
 
+/* The folder of real data, TENON_TEST_DATA, where it has `file`; else NULL, which is said. */
+const char *real_data(const char *file);
+
 #endif
