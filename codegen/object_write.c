@@ -183,7 +183,8 @@ static Status link_object(Arena *arena, const Object *object, const char *path,
                           const char *fresh, bool *missing, char *message) {
     const char *part = arena_print(arena, "%s.o", fresh);
     const char *soname = arena_print(arena, "-Wl,-soname,%s", base_name(path));
-    const char *words[] = {"cc", "-shared", "-nostdlib", soname, "-Wl,-z,noexecstack",
+    /* -s: local symbols, among which a linker notes the name of `part`. */
+    const char *words[] = {"cc", "-shared", "-nostdlib", soname, "-Wl,-z,noexecstack,-s",
                            "-o", fresh,     part,        "-lc",  NULL};
     Status status = STATUS_SYSTEM;
     *missing = false;

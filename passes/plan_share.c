@@ -25,10 +25,13 @@ bool group_shares(const Func *group, uint32_t param, uint32_t result, Arena *scr
         type_count(dims, from) != type_count(dims, to))
         return false;
     uint8_t *state = arena_array(scratch, uint8_t, group->nodes.count);
+    bool in_time =
+        false; /* read at the latest for this result; a later one finds the value */
     for (uint32_t i = 0; i < group->results.count; i++) {
         const Type *other = graph_type(group, group->results.at[i]);
         bool beside = type_count(dims, other) == type_count(dims, to);
         visit(group, group->results.at[i], beside ? 1 : 2, state);
+        if (i == result) in_time = state[param] != 0;
     }
-    return state[param] <= 1;
+    return !state[param] || (state[param] == 1 && in_time);
 }

@@ -21,7 +21,7 @@ int64_t slabs_lower_bound(const SlabList *slabs, uint32_t steps, Arena *scratch)
 const Val *order_nodes(const Func *func, Arena *scratch, uint32_t *count);
 
 /* plan_share.c: whether the group reads parameter `param` only at the element that it stores
- * to result `result` next, so that both may be the same memory. */
+ * to result `result` next, and for no later result first: both may be the same memory. */
 bool group_shares(const Func *group, uint32_t param, uint32_t result, Arena *scratch);
 
 /* plan_once.c: [steps] of a loop's body that do the same in every iteration.  `outer`: slabs

@@ -302,10 +302,12 @@ START_TEST(cases_have_values) {
     ck_assert_msg(module, "%s: %s", c->name,
                   diag.messages.count ? diag.messages.at[0].text : "");
     const Func *entry = op_case_entry(module);
-    Array *args = op_case_inputs(c, entry, 3, &arena), result;
-    eval_func(entry, args, (int64_t[]){op_case_n(c)}, &arena, &result);
-    for (int64_t i = 0; i < array_count(&result); i++)
-        ck_assert_msg(isfinite(result.at[i]), "%s", c->name);
+    Array *args = op_case_inputs(c, entry, 3, &arena);
+    Array *result = arena_array(&arena, Array, entry->results.count);
+    eval_func(entry, args, (int64_t[]){op_case_n(c)}, &arena, result);
+    for (uint32_t r = 0; r < entry->results.count; r++)
+        for (int64_t i = 0; i < array_count(&result[r]); i++)
+            ck_assert_msg(isfinite(result[r].at[i]), "%s", c->name);
 }
 END_TEST
 
