@@ -13,30 +13,6 @@
 #include <math.h>
 #include <stdio.h>
 
-/* The function @f of the text, gradients expanded. */
-static const Func *load(const char *text) {
-    Program *program =
-        program_load_text(&arena, &diag, "test.tn", text, strlen(text), NULL);
-    ck_assert_msg(program != NULL, "%s", messages());
-    const Entry *entry = program_entry(program, "f");
-    ck_assert_msg(entry != NULL, "%s", messages());
-    Arena scratch;
-    arena_init(&scratch, &guard);
-    PassContext cx = {.scratch = &scratch};
-    ck_assert(pipeline_run(&cx, program->module, "dce"));
-    arena_free(&scratch);
-    return entry->func;
-}
-
-static Array *run(const Func *func, Array (*input)(const Port *port)) {
-    Array *args = arena_array(&arena, Array, func->params.count);
-    for (uint32_t i = 0; i < func->params.count; i++)
-        args[i] = input(&func->params.at[i]);
-    Array *results = arena_array(&arena, Array, func->results.count);
-    eval_func(func, args, NULL, &arena, results);
-    return results;
-}
-
 /* ---- values -------------------------------------------------------------------------------- */
 
 static double pixel_impulse(int64_t i) {
@@ -143,7 +119,7 @@ START_TEST(losses_have_their_values) {
                                    "f32[1, 4, 4, 1], image: f32[1, 8, 8, 1],\n"
                                    "     filter: f32[3, 3, 1, 1]) = %s\n",
                                    values[_i].expression);
-    const Array *out = run(load(text), named_input);
+    const Array *out = run_on(func_of(text), named_input);
     ck_assert_int_eq(array_count(out), values[_i].count);
     for (int i = 0; i < values[_i].count; i++)
         ck_assert_msg(fabs(out->at[i] - values[_i].value[i]) <= values[_i].tolerance,
@@ -201,15 +177,16 @@ static Array stored_input(const Port *port) {
 }
 
 static const Array *attacked(const char *method) {
-    return run(load(arena_print(
-                   &arena,
-                   "fn classify(w1, b1, w2, b2) = fn(z, y = none) =\n"
-                   "    flatten(tanh(conv2d(z, w1) + b1)) @ w2 + b2\n"
-                   "fn f(x: f32[6, 6, 6, 1], y: i32[6], noise: f32[6, 6, 6, 1],\n"
-                   "     w1: f32[3, 3, 1, 4], b1: f32[4], w2: f32[64, 5], b2: f32[5]) =\n"
-                   "    attack(%s, classify(w1, b1, w2, b2), x, y)\n",
-                   method)),
-               stored_input);
+    return run_on(
+        func_of(arena_print(
+            &arena,
+            "fn classify(w1, b1, w2, b2) = fn(z, y = none) =\n"
+            "    flatten(tanh(conv2d(z, w1) + b1)) @ w2 + b2\n"
+            "fn f(x: f32[6, 6, 6, 1], y: i32[6], noise: f32[6, 6, 6, 1],\n"
+            "     w1: f32[3, 3, 1, 4], b1: f32[4], w2: f32[64, 5], b2: f32[5]) =\n"
+            "    attack(%s, classify(w1, b1, w2, b2), x, y)\n",
+            method)),
+        stored_input);
 }
 
 static void compare(int row, int iteration, const Array *out) {
@@ -255,23 +232,23 @@ static Array nudged_input(const Port *port) {
 
 /* The penalty on the gradient by x, its own gradient by the filters. */
 START_TEST(penalty_agrees_with_differences) {
-    const Func *func =
-        load("fn model(w1, b1, w2, b2) = fn(x) =\n"
-             "    { logits: flatten(tanh(conv2d(x, w1) + b1)) @ w2 + b2 }\n"
-             "fn f(x: f32[6, 6, 6, 1], y: i32[6], w1: f32[3, 3, 1, 4], b1: f32[4],\n"
-             "     w2: f32[64, 5], b2: f32[5]) {\n"
-             "    let at = fn(w1) = gradient_penalty(model(w1, b1, w2, b2), 0.5)(x, y)\n"
-             "    value = at(w1)\n"
-             "    slope = grad(at)(w1)\n"
-             "}\n");
+    const Func *func = func_of(
+        "fn model(w1, b1, w2, b2) = fn(x) =\n"
+        "    { logits: flatten(tanh(conv2d(x, w1) + b1)) @ w2 + b2 }\n"
+        "fn f(x: f32[6, 6, 6, 1], y: i32[6], w1: f32[3, 3, 1, 4], b1: f32[4],\n"
+        "     w2: f32[64, 5], b2: f32[5]) {\n"
+        "    let at = fn(w1) = gradient_penalty(model(w1, b1, w2, b2), 0.5)(x, y)\n"
+        "    value = at(w1)\n"
+        "    slope = grad(at)(w1)\n"
+        "}\n");
     const double h = 1e-5;
     for (nudged = 0; nudged < 36; nudged += 5) {
         by = 0;
-        const double slope = run(func, nudged_input)[1].at[nudged];
+        const double slope = run_on(func, nudged_input)[1].at[nudged];
         by = h;
-        const double up = run(func, nudged_input)[0].at[0];
+        const double up = run_on(func, nudged_input)[0].at[0];
         by = -h;
-        const double down = run(func, nudged_input)[0].at[0];
+        const double down = run_on(func, nudged_input)[0].at[0];
         ck_assert_msg(fabs((up - down) / (2 * h) - slope) < 1e-7 * (1 + fabs(slope)),
                       "entry %d: %.9g by differences, %.9g", nudged,
                       (up - down) / (2 * h), slope);
@@ -412,8 +389,9 @@ END_TEST
 /* ---- a loss that cannot be raised ------------------------------------------------------------ */
 
 START_TEST(blind_losses_are_warned_of) {
-    load("fn blind(z, y: i32[N]) = sum(stop(z)) + sum(f32(y))\n"
-         "fn f(x: f32[6, 6, 6, 1], y: i32[6]) = attack(fgsm(eps = 0.1), blind, x, y)\n");
+    func_of(
+        "fn blind(z, y: i32[N]) = sum(stop(z)) + sum(f32(y))\n"
+        "fn f(x: f32[6, 6, 6, 1], y: i32[6]) = attack(fgsm(eps = 0.1), blind, x, y)\n");
     ck_assert_uint_eq(diag.errors, 0);
     ck_assert_uint_eq(diag.messages.count, 1);
     ck_assert_int_eq(diag.messages.at[0].severity, SEVERITY_WARNING);

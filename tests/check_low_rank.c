@@ -8,20 +8,6 @@
 #include <check.h>
 #include <math.h>
 
-static const Func *load(const char *text) {
-    Program *program =
-        program_load_text(&arena, &diag, "test.tn", text, strlen(text), NULL);
-    ck_assert_msg(program != NULL, "%s", messages());
-    const Entry *entry = program_entry(program, "f");
-    ck_assert_msg(entry != NULL, "%s", messages());
-    Arena scratch;
-    arena_init(&scratch, &guard);
-    PassContext cx = {.scratch = &scratch};
-    ck_assert_msg(pipeline_run(&cx, program->module, "dce"), "%s", messages());
-    arena_free(&scratch);
-    return entry->func;
-}
-
 static void compare(const char *expression, const Array *out, const double *value,
                     int count, double tolerance) {
     ck_assert_int_eq(array_count(out), count);
@@ -77,7 +63,7 @@ START_TEST(the_layer_has_its_values) {
                     "{ W: w, b: b })(a)\n"
                     "fn f(a: f32[2, 2], w: f32[2, 2], b: f32[2]) = %s\n",
                     values[_i].expression);
-    compare(values[_i].expression, run_on(load(text), layer_input), values[_i].value,
+    compare(values[_i].expression, run_on(func_of(text), layer_input), values[_i].value,
             values[_i].count, 6e-7);
 }
 END_TEST
@@ -122,7 +108,7 @@ START_TEST(truncation_keeps_the_greatest) {
                     "fn f(x: f32[4, 4], kept: f32[4, 4]) {\n"
                     "    let tall = slice(identity([4, 4]), 1, 0, 3)\n    %s\n}\n",
                     zeros[_i]);
-    const Array *out = run_on(load(text), spectrum_input);
+    const Array *out = run_on(func_of(text), spectrum_input);
     for (int64_t i = 0; i < array_count(out); i++)
         ck_assert_msg(fabs(out->at[i]) < 1e-4, "%s: [%d] is %g", zeros[_i], (int)i,
                       out->at[i]);

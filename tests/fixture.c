@@ -1,5 +1,7 @@
 /* The fixture of tests of the compiler (fixture.h). */
 #include "tests/fixture.h"
+#include "frontend/program.h"
+#include "passes/pass.h"
 #include <check.h>
 
 Guard guard;
@@ -28,6 +30,20 @@ Module *module_of(const char *text) {
         graph_parse(&arena, &diag, diag_source(&diag, "test", text, strlen(text)));
     ck_assert_msg(module != NULL, "%s", messages());
     return module;
+}
+
+const Func *func_of(const char *text) {
+    Program *program =
+        program_load_text(&arena, &diag, "test.tn", text, strlen(text), NULL);
+    ck_assert_msg(program != NULL, "%s", messages());
+    const Entry *entry = program_entry(program, "f");
+    ck_assert_msg(entry != NULL, "%s", messages());
+    Arena scratch;
+    arena_init(&scratch, &guard);
+    PassContext cx = {.scratch = &scratch};
+    ck_assert_msg(pipeline_run(&cx, program->module, "dce"), "%s", messages());
+    arena_free(&scratch);
+    return entry->func;
 }
 
 Array *run_on(const Func *func, Array (*input)(const Port *port)) {

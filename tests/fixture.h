@@ -15,6 +15,8 @@ void fixture_close(void);
 const char *messages(void); /* all of them as a user sees them; "" for none */
 /* The module of a text; a mistake in it fails the test. */
 Module *module_of(const char *text);
+/* The function @f of a program, gradients expanded. */
+const Func *func_of(const char *text);
 /* The function on arrays that `input` makes for its parameters; [results]. */
 Array *run_on(const Func *func, Array (*input)(const Port *port));
 
