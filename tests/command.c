@@ -79,6 +79,17 @@ const Result *command_run_limited(long bytes, const char *format, ...) {
     return command_end(child);
 }
 
+const Result *command_refused(const char *words, const char *format, ...) {
+    va_list list;
+    va_start(list, format);
+    pid_t child = start(0, format, list);
+    va_end(list);
+    const Result *r = command_end(child);
+    assert_code(r, 1);
+    assert_in(words, r->err);
+    return r;
+}
+
 void command_check(const CommandLine *line) {
     const Result *r = command_run("%s", line->words);
     assert_code(r, line->code);

@@ -16,6 +16,9 @@ const Result *command_run(const char *format, ...) __attribute__((format(printf,
 /* The same with limits: files of at most `bytes` bytes (0: no limit). */
 const Result *command_run_limited(long bytes, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* The same, which has to end with exit code 1 and `words` in its message. */
+const Result *command_refused(const char *words, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Starts it only; command_end waits. */
 pid_t command_start(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const Result *command_end(pid_t child);
