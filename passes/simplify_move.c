@@ -3,7 +3,7 @@
 #include "passes/simplify_shape.h"
 
 const ShapeRuleRow shape_rules[] = {
-#define R(name, op) {#name, OP_##op, shape_##name},
+#define R(name, op, rule) {#name, OP_##op, shape_##rule},
     SHAPE_RULES(R)
 #undef R
         {"lift_broadcast", OP_COUNT, shape_lift_broadcast},
@@ -42,39 +42,15 @@ bool units_only(const Type *from, const Type *to, int64_t *place) {
 }
 
 /* Constants of one value stay so through any view. */
-static Val splat_move(Simplifier *s, const Node *node) {
+Val shape_splat_move(Simplifier *s, const Node *node) {
     double value;
     if (!value_is_splat(s->b.func, node->arg[0], &value)) return NO_VAL;
     return build_fill(&s->b, &node->type, value);
 }
-Val shape_splat_broadcast(Simplifier *s, const Node *node) {
-    return splat_move(s, node);
-}
-Val shape_splat_reshape(Simplifier *s, const Node *node) {
-    return splat_move(s, node);
-}
-Val shape_splat_transpose(Simplifier *s, const Node *node) {
-    return splat_move(s, node);
-}
-Val shape_splat_slice(Simplifier *s, const Node *node) {
-    return splat_move(s, node);
-}
 
-static Val same_type(Simplifier *s, const Node *node) {
+Val shape_same_type(Simplifier *s, const Node *node) {
     const bool same = type_equal(&node->type, graph_type(s->b.func, node->arg[0]));
     return same ? node->arg[0] : NO_VAL;
-}
-Val shape_broadcast_identity(Simplifier *s, const Node *node) {
-    return same_type(s, node);
-}
-Val shape_reshape_identity(Simplifier *s, const Node *node) {
-    return same_type(s, node);
-}
-Val shape_pad_nothing(Simplifier *s, const Node *node) {
-    return same_type(s, node);
-}
-Val shape_cast_same(Simplifier *s, const Node *node) {
-    return same_type(s, node);
 }
 
 Val shape_broadcast_broadcast(Simplifier *s, const Node *node) {
@@ -158,7 +134,7 @@ Val shape_transpose_broadcast(Simplifier *s, const Node *node) {
 Val shape_slice_all(Simplifier *s, const Node *node) {
     for (uint32_t i = 0; i < node->type.rank; i++)
         if (node_ints(node, ATTR_strides)[i] != 1) return NO_VAL;
-    return same_type(s, node);
+    return shape_same_type(s, node);
 }
 
 static Val emit_slice(Simplifier *s, Val x, const int64_t *starts, const Type *to,

@@ -32,7 +32,7 @@ Val shape_sum_splat(Simplifier *s, const Node *node) {
 }
 
 /* Over dimensions of extent 1 there is nothing to reduce. */
-static Val reduce_units(Simplifier *s, const Node *node) {
+Val shape_reduce_units(Simplifier *s, const Node *node) {
     const Attr *axes = node_attr(node, ATTR_axes);
     const Type *x = graph_type(s->b.func, node->arg[0]);
     int64_t kept[MAX_RANK], count = 0;
@@ -47,15 +47,6 @@ static Val reduce_units(Simplifier *s, const Node *node) {
     const Val v = emit_reshape(s, node->arg[0], &mid);
     const Attr attr = attr_ints(ATTR_axes, kept, (uint32_t)count);
     return count ? simplify_emit(s, node->op, &v, 1, &attr, 1) : v;
-}
-Val shape_sum_units(Simplifier *s, const Node *node) {
-    return reduce_units(s, node);
-}
-Val shape_max_units(Simplifier *s, const Node *node) {
-    return reduce_units(s, node);
-}
-Val shape_min_units(Simplifier *s, const Node *node) {
-    return reduce_units(s, node);
 }
 
 Val shape_sum_sum(Simplifier *s, const Node *node) {

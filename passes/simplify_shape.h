@@ -26,50 +26,50 @@ static inline bool has_axis(const int64_t *axes, uint32_t count, int64_t axis) {
  */
 bool units_only(const Type *from, const Type *to, int64_t *place);
 
-/* SHAPE_RULE(name, op): Val shape_<name>.  Tried in this order. */
+/* R(name, op, rule): Val shape_<rule>.  Tried in this order. */
 #define SHAPE_RULES(R)                                                                   \
     /* simplify_move.c */                                                                \
-    R(splat_broadcast, broadcast)                                                        \
-    R(broadcast_identity, broadcast)                                                     \
-    R(broadcast_broadcast, broadcast)                                                    \
-    R(broadcast_reshape, broadcast)                                                      \
-    R(splat_reshape, reshape)                                                            \
-    R(reshape_identity, reshape)                                                         \
-    R(reshape_reshape, reshape)                                                          \
-    R(splat_transpose, transpose)                                                        \
-    R(transpose_identity, transpose)                                                     \
-    R(transpose_transpose, transpose)                                                    \
-    R(transpose_units, transpose)                                                        \
-    R(transpose_broadcast, transpose)                                                    \
-    R(splat_slice, slice)                                                                \
-    R(slice_all, slice)                                                                  \
-    R(slice_slice, slice)                                                                \
-    R(slice_pad, slice)                                                                  \
-    R(slice_concat, slice)                                                               \
-    R(pad_nothing, pad)                                                                  \
-    R(pad_pad, pad)                                                                      \
-    R(concat_one, concat)                                                                \
-    R(cast_same, cast)                                                                   \
-    R(cast_cast, cast)                                                                   \
-    R(read_write, read_at)                                                               \
-    R(write_read, write_at)                                                              \
-    R(add_write, add)                                                                    \
-    R(mul_broadcasts, mul)                                                               \
+    R(splat_broadcast, broadcast, splat_move)                                            \
+    R(broadcast_identity, broadcast, same_type)                                          \
+    R(broadcast_broadcast, broadcast, broadcast_broadcast)                               \
+    R(broadcast_reshape, broadcast, broadcast_reshape)                                   \
+    R(splat_reshape, reshape, splat_move)                                                \
+    R(reshape_identity, reshape, same_type)                                              \
+    R(reshape_reshape, reshape, reshape_reshape)                                         \
+    R(splat_transpose, transpose, splat_move)                                            \
+    R(transpose_identity, transpose, transpose_identity)                                 \
+    R(transpose_transpose, transpose, transpose_transpose)                               \
+    R(transpose_units, transpose, transpose_units)                                       \
+    R(transpose_broadcast, transpose, transpose_broadcast)                               \
+    R(splat_slice, slice, splat_move)                                                    \
+    R(slice_all, slice, slice_all)                                                       \
+    R(slice_slice, slice, slice_slice)                                                   \
+    R(slice_pad, slice, slice_pad)                                                       \
+    R(slice_concat, slice, slice_concat)                                                 \
+    R(pad_nothing, pad, same_type)                                                       \
+    R(pad_pad, pad, pad_pad)                                                             \
+    R(concat_one, concat, concat_one)                                                    \
+    R(cast_same, cast, same_type)                                                        \
+    R(cast_cast, cast, cast_cast)                                                        \
+    R(read_write, read_at, read_write)                                                   \
+    R(write_read, write_at, write_read)                                                  \
+    R(add_write, add, add_write)                                                         \
+    R(mul_broadcasts, mul, mul_broadcasts)                                               \
     /* simplify_reduce.c */                                                              \
-    R(sum_splat, sum)                                                                    \
-    R(sum_units, sum)                                                                    \
-    R(sum_sum, sum)                                                                      \
-    R(sum_centred, sum)                                                                  \
-    R(sum_broadcast, sum)                                                                \
-    R(sum_scaled, sum)                                                                   \
-    R(max_units, reduce_max)                                                             \
-    R(min_units, reduce_min)                                                             \
-    R(contract_axes, contract)                                                           \
-    R(contract_transpose, contract)                                                      \
-    R(contract_units, contract)                                                          \
-    R(contract_pad, contract)
+    R(sum_splat, sum, sum_splat)                                                         \
+    R(sum_units, sum, reduce_units)                                                      \
+    R(sum_sum, sum, sum_sum)                                                             \
+    R(sum_centred, sum, sum_centred)                                                     \
+    R(sum_broadcast, sum, sum_broadcast)                                                 \
+    R(sum_scaled, sum, sum_scaled)                                                       \
+    R(max_units, reduce_max, reduce_units)                                               \
+    R(min_units, reduce_min, reduce_units)                                               \
+    R(contract_axes, contract, contract_axes)                                            \
+    R(contract_transpose, contract, contract_transpose)                                  \
+    R(contract_units, contract, contract_units)                                          \
+    R(contract_pad, contract, contract_pad)
 
-#define R(name, op) ShapeRule shape_##name;
+#define R(name, op, rule) ShapeRule shape_##rule;
 SHAPE_RULES(R)
 #undef R
 ShapeRule shape_lift_broadcast;
