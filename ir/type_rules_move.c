@@ -2,13 +2,18 @@
 #include "ir/type_rules.h"
 #include <inttypes.h>
 
+/* The attribute of a result's dimensions; NULL when it is refused. */
+static const Attr *need_dims(const Func *func, const Node *node) {
+    const Attr *dims = need_attr(func, node, ATTR_dims, ANY);
+    if (!dims || dims->count <= MAX_RANK) return dims;
+    refuse(func, node, "rank %u, at most %d is allowed", dims->count, MAX_RANK);
+    return NULL;
+}
+
 bool type_broadcast(const Func *func, const Node *node, Type *out) {
     const Type *x = arg_type(func, node, 0);
-    const Attr *dims = need_attr(func, node, ATTR_dims, ANY);
+    const Attr *dims = need_dims(func, node);
     if (!dims) return false;
-    if (dims->count > MAX_RANK)
-        return refuse(func, node, "rank %u, at most %d is allowed", dims->count,
-                      MAX_RANK);
     const Attr *axes = need_axes(func, node, dims->count);
     if (!axes || !need_attr(func, node, ATTR_axes, x->rank)) return false;
     *out = type_tensor(x->elem, dims->count, dims->ints);
@@ -24,11 +29,8 @@ bool type_broadcast(const Func *func, const Node *node, Type *out) {
 
 bool type_reshape(const Func *func, const Node *node, Type *out) {
     const Type *x = arg_type(func, node, 0);
-    const Attr *dims = need_attr(func, node, ATTR_dims, ANY);
+    const Attr *dims = need_dims(func, node);
     if (!dims) return false;
-    if (dims->count > MAX_RANK)
-        return refuse(func, node, "rank %u, at most %d is allowed", dims->count,
-                      MAX_RANK);
     *out = type_tensor(x->elem, dims->count, dims->ints);
     Dim from = type_count(func_dims(func), x), to = type_count(func_dims(func), out);
     if (from == to) return true;

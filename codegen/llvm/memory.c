@@ -67,32 +67,36 @@ static Value mask_of(Emitter *e, Value active, uint32_t lanes) {
     return LLVMBuildICmp(e->builder, LLVMIntULT, all, splat(e, count, lanes), "");
 }
 
+/* A masked operation on vectors `type` at `at`, a pointer or one for each lane. */
+static Value masked(Emitter *e, const char *name, LLVMTypeRef type, Value at,
+                    Value args[4]) {
+    LLVMTypeRef types[] = {type, LLVMTypeOf(at)};
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    Value f = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
+    LLVMTypeRef signature = LLVMIntrinsicGetType(e->context, id, types, 2);
+    return LLVMBuildCall2(e->builder, signature, f, args, 4, "");
+}
+
 /* LLVM's masked operations exist for vectors only. */
 static Value load_masked(Emitter *e, const Buffer *b, uint32_t lanes, Value at,
                          Value mask) {
     uint32_t width = lanes == 1 ? 2 : lanes;
     if (lanes == 1) mask = resize(e, mask, 1, 2);
-    LLVMTypeRef type = memory_type(e, b->elem, width), types[] = {type, e->pointer};
-    unsigned id = LLVMLookupIntrinsicID("llvm.masked.load", 16);
-    Value f = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
-    LLVMTypeRef signature = LLVMIntrinsicGetType(e->context, id, types, 2);
+    LLVMTypeRef type = memory_type(e, b->elem, width);
     Value align = lane_const(e, elem_bytes(b->elem));
-    Value args[] = {at, align, mask, LLVMConstNull(type)};
-    Value y = LLVMBuildCall2(e->builder, signature, f, args, 4, "");
+    Value y = masked(e, "llvm.masked.load", type, at,
+                     (Value[]){at, align, mask, LLVMConstNull(type)});
     alias_mark(e, b, y);
     return resize(e, y, width, lanes);
 }
 
 static void store_masked(Emitter *e, const Buffer *b, uint32_t lanes, Value x, Value at,
                          Value mask) {
-    uint32_t width = lanes == 1 ? 2 : lanes;
     if (lanes == 1) mask = resize(e, mask, 1, 2), x = resize(e, x, 1, 2);
-    LLVMTypeRef types[] = {memory_type(e, b->elem, width), e->pointer};
-    unsigned id = LLVMLookupIntrinsicID("llvm.masked.store", 17);
-    Value f = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
-    LLVMTypeRef signature = LLVMIntrinsicGetType(e->context, id, types, 2);
-    Value args[] = {x, at, lane_const(e, elem_bytes(b->elem)), mask};
-    alias_mark(e, b, LLVMBuildCall2(e->builder, signature, f, args, 4, ""));
+    Value align = lane_const(e, elem_bytes(b->elem));
+    alias_mark(
+        e, b,
+        masked(e, "llvm.masked.store", LLVMTypeOf(x), at, (Value[]){x, at, align, mask}));
 }
 
 /* Addresses of lanes `stride` apart. */
@@ -106,22 +110,17 @@ static Value strided(Emitter *e, const Buffer *b, Value at, uint32_t lanes,
 
 static Value gather_masked(Emitter *e, const Buffer *b, uint32_t lanes, Value at,
                            Value mask) {
-    LLVMTypeRef type = memory_type(e, b->elem, lanes), types[] = {type, LLVMTypeOf(at)};
-    unsigned id = LLVMLookupIntrinsicID("llvm.masked.gather", 18);
-    Value f = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
-    LLVMTypeRef signature = LLVMIntrinsicGetType(e->context, id, types, 2);
+    LLVMTypeRef type = memory_type(e, b->elem, lanes);
     Value align = lane_const(e, elem_bytes(b->elem));
-    Value args[] = {at, align, mask, LLVMConstNull(type)};
-    return LLVMBuildCall2(e->builder, signature, f, args, 4, "");
+    return masked(e, "llvm.masked.gather", type, at,
+                  (Value[]){at, align, mask, LLVMConstNull(type)});
 }
 
 static void scatter_masked(Emitter *e, const Buffer *b, Value x, Value at, Value mask) {
-    LLVMTypeRef types[] = {LLVMTypeOf(x), LLVMTypeOf(at)};
-    unsigned id = LLVMLookupIntrinsicID("llvm.masked.scatter", 19);
-    Value f = LLVMGetIntrinsicDeclaration(e->module, id, types, 2);
-    LLVMTypeRef signature = LLVMIntrinsicGetType(e->context, id, types, 2);
-    Value args[] = {x, at, lane_const(e, elem_bytes(b->elem)), mask};
-    alias_mark(e, b, LLVMBuildCall2(e->builder, signature, f, args, 4, ""));
+    Value align = lane_const(e, elem_bytes(b->elem));
+    alias_mark(e, b,
+               masked(e, "llvm.masked.scatter", LLVMTypeOf(x), at,
+                      (Value[]){x, at, align, mask}));
 }
 
 /* The first `count` lanes, one element at a time. */
