@@ -281,6 +281,7 @@ const char *instance_layer(Elab *e); /* the path of the next layer */
 bool elab_optimiser(Elab *e, const Closure *c, uint32_t slot, Value w, Value g,
                     Span span);
 Value run_slot(Elab *e, uint32_t slot);
+Value run_input(const Elab *e, const char *name); /* VALUE_missing: none yet */
 Value run_seed(Elab *e);
 Value run_step(Elab *e);
 Value run_port(Elab *e, const char *name, Role role, Type type, Span span, int32_t slot);

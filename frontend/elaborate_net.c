@@ -17,6 +17,17 @@ Value run_port(Elab *e, const char *name, Role role, Type type, Span span, int32
                    .tensor = {.frame = run->root, .val = port.placeholder}};
 }
 
+Value run_input(const Elab *e, const char *name) {
+    const Run *run = e->run;
+    for (uint32_t i = 0; i < run->ports.count; i++) {
+        const RunPort *port = &run->ports.at[i];
+        if (port->role == ROLE_INPUT && !strcmp(port->name, name))
+            return (Value){.kind = VALUE_tensor,
+                           .tensor = {.frame = run->root, .val = port->placeholder}};
+    }
+    return (Value){0};
+}
+
 Value run_seed(Elab *e) {
     Run *run = e->run;
     if (run->seed.kind == VALUE_missing)

@@ -38,15 +38,12 @@ typedef struct DataLookup {
     bool (*find)(void *context, const DataSpec *spec, DataInfo *info, char *message);
 } DataLookup;
 
-/* One reported figure: sum over the examples of `entry`'s only output, divided by their
- * number.  entry: state ports, the data's fields, valid: i32[] -> total: f32[]; examples
- * from `valid` on (the padding of the last batch) count nothing. */
-typedef struct Report {
+/* One reported figure: the sum over the examples divided by their number. */
+typedef struct Figure {
     const char *name;
-    Func *entry;
     bool
         rises; /* it counts truths, as accuracy does: the best checkpoint has most of them */
-} Report;
+} Figure;
 
 /* Epochs with a step of their own; a block without phases is one. */
 typedef struct Phase {
@@ -65,8 +62,11 @@ typedef struct TrainBlock {
     Func *step;     /* of the first phase */
     uint32_t phases;
     const Phase *phase; /* in their order */
-    uint32_t reports;
-    const Report *report; /* the loss over held-out data first */
+    /* State ports, the data's fields, valid: i32[] -> the sum of each figure, f32[], in
+     * their order; examples from `valid` on (the padding of the last batch) count nothing. */
+    Func *report;
+    uint32_t figures;
+    const Figure *figure; /* the loss over held-out data first */
     /* With an attack: state ports, fields, eps: f32[] where the method leaves it open ->
      * what attack_report of the prelude gives, f32 for each example.  Else NULL. */
     Func *attack;

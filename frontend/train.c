@@ -2,7 +2,7 @@
  * Training blocks: three kinds of entries from one set of models.
  *
  *     step    one for each phase: the loss, and all that a step leaves behind
- *     report  one figure, eval mode, over a batch of which the first `valid` count
+ *     report  its figures, eval mode, over a batch of which the first `valid` count
  *     init    every slot's first value from a seed
  *
  * All are elaborated before any is finished: only then all slots, and so their names, are
@@ -159,9 +159,10 @@ void training_bind(Training *t) {
 /* ---- the block -------------------------------------------------------------------------- */
 
 typedef struct Parts {
-    uint32_t steps, reports;
+    uint32_t steps;
     Step *step;
-    Reporting *report, attack, embedding;
+    Report report;
+    Measure attack, embedding;
 } Parts;
 
 static bool list_steps(Training *t, Parts *parts) {
@@ -182,32 +183,22 @@ static bool list_steps(Training *t, Parts *parts) {
     return true;
 }
 
-static void list_reports(Training *t, Parts *parts) {
-    const Ast *record = training_field(t, "report");
-    parts->report =
-        arena_array(t->l->arena, Reporting, record ? record->record.count + 1 : 1);
-    parts->report[parts->reports++] = (Reporting){.name = "loss"};
-    for (uint32_t i = 0; record && i < record->record.count; i++)
-        parts->report[parts->reports++] = (Reporting){
-            .name = record->record.at[i].name, .value = record->record.at[i].value};
-}
-
 static bool elaborate_block(Training *t, Parts *parts) {
     for (uint32_t i = 0; i < parts->steps; i++)
         if (!train_step(t, &parts->step[i])) return false;
-    for (uint32_t i = 0; i < parts->reports; i++)
-        if (!train_report(t, &parts->report[i], i)) return false;
-    return train_attack(t, &parts->attack) && train_embedding(t, &parts->embedding);
+    return train_report(t, &parts->report) && train_attack(t, &parts->attack) &&
+           train_embedding(t, &parts->embedding);
+}
+
+static bool run_missed(const Run *run) {
+    return run && run->missed_params;
 }
 
 static bool any_missed(const Parts *parts) {
-    bool missed = false;
     for (uint32_t i = 0; i < parts->steps; i++)
-        missed |= parts->step[i].run && parts->step[i].run->missed_params;
-    for (uint32_t i = 0; i < parts->reports; i++)
-        missed |= parts->report[i].run && parts->report[i].run->missed_params;
-    missed |= parts->attack.run && parts->attack.run->missed_params;
-    return missed || (parts->embedding.run && parts->embedding.run->missed_params);
+        if (run_missed(parts->step[i].run)) return true;
+    return run_missed(parts->report.run) || run_missed(parts->attack.run) ||
+           run_missed(parts->embedding.run);
 }
 
 /* A second time where the first met trees of parameters before it knew all of them. */
@@ -238,18 +229,12 @@ static void finish_parts(Training *t, const Parts *parts) {
                         step->phase ? step->name : "");
         phase[i] = (Phase){step->name, step->epochs, train_step_finish(t, step, name)};
     }
-    Report *report = arena_array(arena, Report, parts->reports);
-    for (uint32_t i = 0; i < parts->reports; i++) {
-        const Reporting *r = &parts->report[i];
-        report[i] = (Report){r->name, train_report_finish(t, r), r->rises};
-    }
     block->phases = parts->steps;
     block->phase = phase;
     block->step = phase[0].step;
+    train_report_finish(t, &parts->report);
     train_attack_finish(t, &parts->attack);
-    block->reports = parts->reports;
-    block->report = report;
-    block->embedding = train_embedding_finish(t, &parts->embedding);
+    train_embedding_finish(t, &parts->embedding);
 }
 
 bool train_build(Loaded *l, const TrainCall *call, TrainBlock *block) {
@@ -261,7 +246,7 @@ bool train_build(Loaded *l, const TrainCall *call, TrainBlock *block) {
     run_new(&t.e, &t.models);
     training_bind(&t);
     if (!train_data(&t) || !list_steps(&t, &parts)) return false;
-    list_reports(&t, &parts);
+    train_report_list(&t, &parts.report);
     if (!elaborate_all(&t, &parts)) return false;
     models_name(&t.e, &t.models);
     block->init = init_build(&t.e, &t.models, t.word, true, true, block->span);

@@ -6,8 +6,9 @@
 #include "frontend/load.h"
 
 /* Sites of random numbers, so that no two entries draw the same: see SITES_INIT. */
-#define SITES_REPORT (1 << 21)
-#define SITES_ATTACK (1 << 22)
+#define SITES_REPORT    (1 << 21)
+#define SITES_ATTACK    (1 << 22)
+#define SITES_EMBEDDING (3 << 21)
 
 typedef struct Training {
     Loaded *l;
@@ -45,23 +46,36 @@ typedef struct Step {
 bool train_step(Training *t, Step *step);
 Func *train_step_finish(Training *t, const Step *step, const char *name);
 
+/* Something that is computed from a batch in evaluation mode; without a run there is none. */
+typedef struct Measure {
+    Run *run;
+    Value value;
+} Measure;
+
 /* train_report.c */
 typedef struct Reporting {
     const char *name;
-    const Ast *value; /* NULL: the loss, or that there is no embedding */
-    Run *run;
+    const Ast *ast; /* NULL: the loss */
     Value total;
     bool rises;
 } Reporting;
-bool train_report(Training *t, Reporting *report, uint32_t number);
+typedef struct Report {
+    Run *run; /* of all figures: what they share is computed once */
+    uint32_t figures;
+    Reporting *figure;
+} Report;
+void train_report_list(Training *t, Report *report);
+bool train_report(Training *t, Report *report);
+void train_report_finish(Training *t, const Report *report);
+Run *measure_begin(Training *t, int64_t sites);
 void run_move_last(Run *run, const char *port); /* among its inputs */
-Func *train_report_finish(Training *t, const Reporting *report);
-bool train_embedding(Training *t, Reporting *embedding);
-Func *train_embedding_finish(Training *t, const Reporting *embedding);
 
-/* train_attack.c: the block's attack, where one is wanted and there is one; else report->run
- * stays NULL. */
-bool train_attack(Training *t, Reporting *report);
-void train_attack_finish(Training *t, const Reporting *report);
+/* train_embedding.c */
+bool train_embedding(Training *t, Measure *embedding);
+void train_embedding_finish(Training *t, const Measure *embedding);
+
+/* train_attack.c: the block's attack, where one is wanted and there is one. */
+bool train_attack(Training *t, Measure *attack);
+void train_attack_finish(Training *t, const Measure *attack);
 
 #endif

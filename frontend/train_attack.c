@@ -62,34 +62,29 @@ static Value output_leaf(Elab *e, void *context, Value v) {
     return v.kind == VALUE_tensor ? elab_cast(e, v, ELEM_f32, *span) : v;
 }
 
-bool train_attack(Training *t, Reporting *r) {
+bool train_attack(Training *t, Measure *m) {
     const ProgramOptions *options = t->l->options;
     const Ast *ast = options && options->with_attack ? training_field(t, "attack") : NULL;
     if (!ast) return true;
     Elab *e = &t->e;
     Span span = ast->span;
-    r->run = run_new(e, &t->models);
-    r->run->sites = SITES_ATTACK;
-    r->run->batch = t->block->data.batch;
-    e->training = false;
-    t->phase = NULL;
-    training_bind(t);
+    m->run = measure_begin(t, SITES_ATTACK);
     Value f = report_function(t, ast);
     if (f.kind != VALUE_function) return false;
-    r->total = train_call(t, f.function, false, span);
-    if (r->total.kind != VALUE_record) return false;
-    r->total = tree_map(e, &r->total, output_leaf, &span);
+    m->value = train_call(t, f.function, false, span);
+    if (m->value.kind != VALUE_record) return false;
+    m->value = tree_map(e, &m->value, output_leaf, &span);
     return true;
 }
 
-void train_attack_finish(Training *t, const Reporting *r) {
-    if (!r->run) return;
-    run_move_last(r->run, "eps");
+void train_attack_finish(Training *t, const Measure *m) {
+    if (!m->run) return;
+    run_move_last(m->run, "eps");
     const char *name = arena_print(t->l->arena, "%s_attack", t->word);
-    Func *func = t->block->attack = run_finish(&t->e, r->run, name);
-    for (uint32_t i = 0; i < r->total.record.count; i++) {
-        const Field *field = &r->total.record.at[i];
-        Val v = r->run->map[field->value->tensor.val];
+    Func *func = t->block->attack = run_finish(&t->e, m->run, name);
+    for (uint32_t i = 0; i < m->value.record.count; i++) {
+        const Field *field = &m->value.record.at[i];
+        Val v = m->run->map[field->value->tensor.val];
         func_result(func, field->name, ROLE_OUTPUT, v, -1);
     }
 }

@@ -87,9 +87,11 @@ bool train_data(Training *t) {
 
 /* ---- inputs --------------------------------------------------------------------------- */
 
-/* Field i of the data as a port. */
+/* Field i of the data as a port, one in a run. */
 static Value data_port(Training *t, uint32_t i) {
     const DataField *field = &t->block->info.field[i];
+    const Value known = run_input(&t->e, field->name);
+    if (known.kind == VALUE_tensor) return known;
     Type type = type_scalar(field->elem);
     type.dim[type.rank++] = t->block->data.batch;
     for (uint32_t k = 0; k < field->rank; k++) type.dim[type.rank++] = field->dim[k];

@@ -1,14 +1,30 @@
-/* The figures of a training block, and what it calls its embedding: one entry each, in
- * evaluation mode. */
+/* The figures of a training block: one entry in evaluation mode, of a batch whose last rows may
+ * be padding. */
 #include "frontend/train.h"
 
-#define EMBEDDING 1000 /* more than the reports of any block */
+Run *measure_begin(Training *t, int64_t sites) {
+    Run *run = run_new(&t->e, &t->models);
+    run->sites = sites;
+    run->batch = t->block->data.batch;
+    t->e.training = false;
+    t->phase = NULL;
+    training_bind(t);
+    return run;
+}
 
-/* ---- reports -------------------------------------------------------------------------- */
+void train_report_list(Training *t, Report *report) {
+    const Ast *record = training_field(t, "report");
+    report->figure =
+        arena_array(t->l->arena, Reporting, record ? record->record.count + 1 : 1);
+    report->figure[report->figures++] = (Reporting){.name = "loss"};
+    for (uint32_t i = 0; record && i < record->record.count; i++)
+        report->figure[report->figures++] = (Reporting){
+            .name = record->record.at[i].name, .ast = record->record.at[i].value};
+}
 
 /* What the first `valid` examples come to: a number for each, or their mean.  Truths are
  * counted, and the more the better. */
-static Value report_total(Training *t, Value v, bool *rises, Span span) {
+static Value total_of(Training *t, Value v, bool *rises, Span span) {
     Elab *e = &t->e;
     v = elab_to_tensor(e, v, ELEM_f32, span);
     if (v.kind != VALUE_tensor) return v;
@@ -27,26 +43,19 @@ static Value report_total(Training *t, Value v, bool *rises, Span span) {
     return elab_call(e, closure_builtin(e, builtin_find("sum")), arg, 1, span);
 }
 
-static void begin_run(Training *t, Reporting *r, uint32_t number) {
-    r->run = run_new(&t->e, &t->models);
-    r->run->sites = SITES_REPORT + ((int64_t)number << 12);
-    t->e.training = false;
-    t->phase = NULL;
-}
-
-bool train_report(Training *t, Reporting *r, uint32_t number) {
+static bool figure_of(Training *t, Reporting *r) {
     Span span = t->block->span;
-    begin_run(t, r, number);
-    r->run->batch = t->block->data.batch;
-    r->run->valid = run_port(&t->e, "valid", ROLE_INPUT, type_scalar(ELEM_i32), span, -1);
-    training_bind(t);
-    Value f;
-    if (r->value) {
-        span = r->value->span;
-        f = elab_expression(&t->e, t->env, r->value);
-    } else {
-        f = (Value){.kind = VALUE_function};
-        if (!training_function(t, "loss", &span, &f.function)) return false;
+    Value f = {.kind = VALUE_function};
+    if (r->ast) {
+        span = r->ast->span;
+        if (!strcmp(r->name, "loss")) {
+            elab_error(&t->e, span, "the loss is reported already");
+            elab_hint(&t->e, "give this report another name");
+            return false;
+        }
+        f = elab_expression(&t->e, t->env, r->ast);
+    } else if (!training_function(t, "loss", &span, &f.function)) {
+        return false;
     }
     if (f.kind != VALUE_function) {
         if (f.kind != VALUE_unknown)
@@ -55,11 +64,21 @@ bool train_report(Training *t, Reporting *r, uint32_t number) {
         return false;
     }
     Value v = train_call(t, f.function, false, span);
-    r->total = report_total(t, v, &r->rises, span);
+    r->total = total_of(t, v, &r->rises, span);
     return r->total.kind == VALUE_tensor;
 }
 
-/* Inputs of a report: the data's fields, then `valid`. */
+bool train_report(Training *t, Report *report) {
+    Run *run = report->run = measure_begin(t, SITES_REPORT);
+    run->valid =
+        run_port(&t->e, "valid", ROLE_INPUT, type_scalar(ELEM_i32), t->block->span, -1);
+    for (uint32_t i = 0; i < report->figures; i++) {
+        run->sites = SITES_REPORT + ((int64_t)i << 12);
+        if (!figure_of(t, &report->figure[i])) return false;
+    }
+    return true;
+}
+
 void run_move_last(Run *run, const char *name) {
     for (uint32_t i = 0; i + 1 < run->ports.count; i++) {
         RunPort port = run->ports.at[i];
@@ -69,48 +88,19 @@ void run_move_last(Run *run, const char *name) {
     }
 }
 
-Func *train_report_finish(Training *t, const Reporting *r) {
-    Elab *e = &t->e;
-    const char *name = arena_print(e->arena, "%s_report_%s", t->word, r->name);
-    run_move_last(r->run, "valid");
-    Func *func = run_finish(e, r->run, name);
-    func_result(func, "total", ROLE_OUTPUT, r->run->map[r->total.tensor.val], -1);
-    return func;
-}
-
-/* ---- the embedding ---------------------------------------------------------------------- */
-
-bool train_embedding(Training *t, Reporting *r) {
-    Elab *e = &t->e;
-    r->value = training_field(t, "embedding");
-    if (!r->value) return true;
-    begin_run(t, r, EMBEDDING);
-    training_bind(t);
-    const Span span = r->value->span;
-    Value f = elab_expression(e, t->env, r->value);
-    if (f.kind == VALUE_unknown) return false;
-    if (f.kind != VALUE_function) {
-        elab_error(e, span, "`embedding` is to be a function of the data, found %s",
-                   elab_words(e, &f));
-        return false;
+void train_report_finish(Training *t, const Report *report) {
+    Arena *arena = t->l->arena;
+    TrainBlock *block = t->block;
+    run_move_last(report->run, "valid");
+    Func *func = run_finish(&t->e, report->run, arena_print(arena, "%s_report", t->word));
+    Figure *figure = arena_array(arena, Figure, report->figures);
+    for (uint32_t i = 0; i < report->figures; i++) {
+        const Reporting *r = &report->figure[i];
+        func_result(func, r->name, ROLE_OUTPUT, report->run->map[r->total.tensor.val],
+                    -1);
+        figure[i] = (Figure){r->name, r->rises};
     }
-    Value v = train_call(t, f.function, false, span);
-    if (v.kind == VALUE_unknown) return false;
-    const Type *type = v.kind == VALUE_tensor ? tensor_type(&v) : NULL;
-    if (!type || type->rank != 2 || type->dim[0] != t->block->data.batch) {
-        elab_error(e, span,
-                   "an embedding gives f32[N, D], a row for each example, found %s",
-                   elab_words(e, &v));
-        return false;
-    }
-    r->total = elab_cast(e, v, ELEM_f32, span);
-    return true;
-}
-
-Func *train_embedding_finish(Training *t, const Reporting *r) {
-    if (!r->run) return NULL;
-    const char *name = arena_print(t->e.arena, "%s_embedding", t->word);
-    Func *func = run_finish(&t->e, r->run, name);
-    func_result(func, "embedding", ROLE_OUTPUT, r->run->map[r->total.tensor.val], -1);
-    return func;
+    block->report = func;
+    block->figures = report->figures;
+    block->figure = figure;
 }

@@ -230,10 +230,9 @@ typedef struct tn_train {
     int64_t batch, epochs;
     size_t phases; /* one after the other */
     const tn_phase *phase;
-    size_t reports;
-    const char *const
-        *report; /* entries that take a batch and how many of its rows count,
-                                  and give the sum of a figure over those */
+    const char
+        *report; /* the entry that takes a batch and how many of its rows count, and
+                           gives the loss and each reported figure, summed over those */
 } tn_train;
 
 /* The number of entries (nets, losses and functions that can be called), and their names;

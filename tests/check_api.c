@@ -136,14 +136,15 @@ START_TEST(train_blocks_have_entries) {
     ck_assert_str_eq(train->data, "synthetic");
     ck_assert_int_eq(train->batch, 8);
     ck_assert_int_eq(train->epochs, 2);
-    ck_assert_uint_eq(train->reports, 2);
     ck_assert_uint_eq(train->phases, 1);
     ck_assert_int_eq(train->phase[0].epochs, 2);
     assert_ok(tn_program_signature(program, train->phase[0].step, &s));
     ck_assert_uint_eq(s->inputs, 2);
     ck_assert_str_eq(s->output[0].name, "loss");
-    assert_ok(tn_program_signature(program, train->report[1], &s));
+    assert_ok(tn_program_signature(program, train->report, &s));
     ck_assert_uint_eq(s->inputs, 3);
+    ck_assert_uint_eq(s->outputs, 2);
+    ck_assert_str_eq(s->output[1].name, "accuracy");
     assert_ok(tn_program_set(program, "epochs", "5"));
     assert_ok(tn_program_train_block(program, "plain", &train));
     ck_assert_int_eq(train->epochs, 5);

@@ -5,8 +5,8 @@
 static void print_figures(const Training *t, const char *part, const Figures *figures) {
     if (!figures->there) return;
     printf("%s", part);
-    for (uint32_t r = 0; r < t->reports; r++)
-        printf("  %s %.4f", t->block->report[r].name, figures->value[r]);
+    for (uint32_t r = 0; r < t->block->figures; r++)
+        printf("  %s %.4f", t->block->figure[r].name, figures->value[r]);
     printf("\n");
 }
 

@@ -52,10 +52,7 @@ static Status add_train(Library *l, const char *name) {
     if (!block) return STATUS_INPUT;
     l->trains = true;
     add_steps(l, block);
-    for (uint32_t i = 0; i < block->reports; i++)
-        add(l, block->report[i].entry,
-            arena_print(&s->arena, "the %s of the first `valid` examples, summed up",
-                        block->report[i].name));
+    add(l, block->report, "each figure of the first `valid` examples, summed up");
     vec_push(&s->arena, &l->block_inits, block->init);
     return STATUS_OK;
 }

@@ -54,14 +54,14 @@ static uint32_t list_curves(const Training *t, Curve *curve) {
     uint32_t count = 0;
     curve[count++] = (Curve){NULL, "loss", false};
     for (int p = 0; p < 2; p++)
-        for (uint32_t r = 0; r < t->reports && there[p]; r++)
-            curve[count++] = (Curve){parts[p], t->block->report[r].name, r > 0};
+        for (uint32_t r = 0; r < t->block->figures && there[p]; r++)
+            curve[count++] = (Curve){parts[p], t->block->figure[r].name, r > 0};
     return count;
 }
 
 static void put_script(FILE *out, const Training *t, const json_t *rows,
                        const char *path) {
-    Curve curve[2 * MAX_REPORTS + 1];
+    Curve curve[2 * MAX_FIGURES + 1];
     uint32_t count = list_curves(t, curve);
     fprintf(out,
             "set terminal svg size 800,480 dynamic background '#ffffff'\nset output ");
@@ -71,7 +71,7 @@ static void put_script(FILE *out, const Training *t, const json_t *rows,
     fprintf(out, " noenhanced\nset key outside bottom center horizontal noenhanced\n"
                  "set grid lc rgb '#dddddd'\nset xlabel 'epoch'\nset ylabel 'loss'\n");
     if (t->epoch <= 20) fprintf(out, "set xtics 1\n");
-    if (t->reports > 1)
+    if (t->block->figures > 1)
         fprintf(out, "set y2label 'figures'\nset y2tics\nset ytics nomirror\n");
     fprintf(out, "plot ");
     for (uint32_t i = 0; i < count; i++) {

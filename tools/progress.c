@@ -9,8 +9,8 @@ static void add_figures(json_t *row, const char *part, const Training *t,
                         const Figures *figures) {
     if (!figures->there) return;
     json_t *values = json_object();
-    for (uint32_t r = 0; r < t->reports; r++)
-        json_object_set_new(values, t->block->report[r].name,
+    for (uint32_t r = 0; r < t->block->figures; r++)
+        json_object_set_new(values, t->block->figure[r].name,
                             isfinite(figures->value[r]) ? json_real(figures->value[r])
                                                         : json_null());
     json_object_set_new(row, part, values);

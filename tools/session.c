@@ -153,7 +153,7 @@ const TrainBlock *session_want_train(Session *s, const char *name) {
     if (!block) return NULL;
     session_want(s, block->init);
     for (uint32_t i = 0; i < block->phases; i++) session_want(s, block->phase[i].step);
-    for (uint32_t i = 0; i < block->reports; i++) session_want(s, block->report[i].entry);
+    session_want(s, block->report);
     if (block->attack) session_want(s, block->attack);
     if (block->embedding) session_want(s, block->embedding);
     return block;

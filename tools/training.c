@@ -116,15 +116,13 @@ Status training_begin(Training *t, Session *s, const char *name) {
     if (!data_find(&s->shelf, &t->block->data, &info, message))
         return session_fail(s, STATUS_INPUT, "%s", message);
     t->data = data_shelf_get(&s->shelf, &t->block->data);
-    if (t->block->reports > MAX_REPORTS)
+    if (t->block->figures > MAX_FIGURES)
         return session_fail(s, STATUS_INPUT, "a block has at most %d reports",
-                            MAX_REPORTS);
-    t->reports = t->block->reports;
+                            MAX_FIGURES - 1);
     status = count_steps(t);
     for (uint32_t i = 0; i < t->block->phases && status == STATUS_OK; i++)
         status = check_fields(t, t->block->phase[i].step, 0);
-    for (uint32_t i = 0; i < t->reports && status == STATUS_OK; i++)
-        status = check_fields(t, t->block->report[i].entry, 1);
+    if (status == STATUS_OK) status = check_fields(t, t->block->report, 1);
     if (status == STATUS_OK) status = check_classes(t);
     if (status == STATUS_OK) status = allocate(t);
     if (status == STATUS_OK) status = session_compile(s);
@@ -132,8 +130,7 @@ Status training_begin(Training *t, Session *s, const char *name) {
     t->phase = arena_array(&s->arena, Callable, t->block->phases);
     for (uint32_t i = 0; i < t->block->phases; i++)
         t->phase[i] = session_entry(s, t->block->phase[i].step);
-    for (uint32_t i = 0; i < t->reports; i++)
-        t->report[i] = session_entry(s, t->block->report[i].entry);
+    t->report = session_entry(s, t->block->report);
     return STATUS_OK;
 }
 
@@ -189,25 +186,24 @@ bool training_is_finite(const Training *t) {
 /* The last batch is padded, and the entries are told how many examples are valid. */
 static Status evaluate_part(Training *t, const Tensor *part, int64_t begin, int64_t end,
                             Figures *out) {
-    double total[MAX_REPORTS] = {0};
+    double total[MAX_FIGURES] = {0};
+    float sum[MAX_FIGURES];
+    void *result[MAX_FIGURES];
     int64_t *rows = t->order; /* of the epoch that is complete: free for use */
     const void *in[MAX_FIELDS + 1];
     *out = (Figures){.there = end > begin};
     for (uint32_t i = 0; i < t->data->info.fields; i++) in[i] = t->row[i];
+    for (uint32_t i = 0; i < t->block->figures; i++) result[i] = &sum[i];
     for (int64_t at = begin; at < end; at += t->batch) {
         int32_t valid = (int32_t)(end - at < t->batch ? end - at : t->batch);
         for (int32_t i = 0; i < valid; i++) rows[i] = at + i;
         training_gather(t, part, rows, valid);
         in[t->data->info.fields] = &valid;
-        for (uint32_t r = 0; r < t->reports; r++) {
-            float sum = 0;
-            void *result[] = {&sum};
-            Status status = session_call(t->session, &t->report[r], in, result, t->batch);
-            if (status != STATUS_OK) return status;
-            total[r] += (double)sum;
-        }
+        Status status = session_call(t->session, &t->report, in, result, t->batch);
+        if (status != STATUS_OK) return status;
+        for (uint32_t i = 0; i < t->block->figures; i++) total[i] += (double)sum[i];
     }
-    for (uint32_t r = 0; r < t->reports && out->there; r++)
+    for (uint32_t r = 0; r < t->block->figures && out->there; r++)
         out->value[r] = total[r] / (double)(end - begin);
     return STATUS_OK;
 }
@@ -244,7 +240,7 @@ Status training_evaluate(Training *t, Figures *valid, Figures *test) {
 
 double training_score(const Training *t, const Figures *valid, const Figures *test) {
     const Figures *figures = valid->there ? valid : test;
-    for (uint32_t r = 0; r < t->reports; r++)
-        if (t->block->report[r].rises) return figures->value[r];
-    return t->reports ? -figures->value[0] : 0;
+    for (uint32_t r = 0; r < t->block->figures; r++)
+        if (t->block->figure[r].rises) return figures->value[r];
+    return -figures->value[0];
 }

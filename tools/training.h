@@ -5,12 +5,12 @@
 #include "tools/session.h"
 #include <jansson.h>
 
-#define MAX_REPORTS 16
+#define MAX_FIGURES 16
 
-/* Means over one part of the data, one a report; the first is the loss. */
+/* Means over one part of the data, in the order of the block's figures. */
 typedef struct Figures {
     bool there; /* false: that part has no examples */
-    double value[MAX_REPORTS];
+    double value[MAX_FIGURES];
 } Figures;
 
 typedef struct Training {
@@ -18,8 +18,7 @@ typedef struct Training {
     const TrainBlock *block;
     const DataSet *data;
     Callable *phase; /* [block->phases] steps */
-    Callable report[MAX_REPORTS];
-    uint32_t reports;
+    Callable report;
     int64_t seed, batch, train_count, steps; /* steps an epoch */
     int64_t replay;                          /* steps in a row on each batch */
     int64_t epoch, at; /* epochs that are complete, steps of the one under way */

@@ -88,20 +88,16 @@ static Status train_body(Session *s) {
     const TrainBlock *block = session_train(s, call->name);
     if (!block) return STATUS_INPUT;
     tn_train *out = arena_new(&s->arena, tn_train);
-    const char **report = arena_array(&s->arena, const char *, block->reports + 1);
     tn_phase *phase = arena_array(&s->arena, tn_phase, block->phases + 1);
     for (uint32_t i = 0; i < block->phases; i++)
         phase[i] = (tn_phase){block->phase[i].step->name, block->phase[i].epochs};
-    for (uint32_t i = 0; i < block->reports; i++)
-        report[i] = block->report[i].entry->name;
     *out = (tn_train){.name = block->name,
                       .data = block->data.kind,
                       .batch = block->data.batch,
                       .epochs = block->epochs,
                       .phases = block->phases,
                       .phase = phase,
-                      .reports = block->reports,
-                      .report = report};
+                      .report = block->report->name};
     vec_push(&s->arena, &call->program->blocks, out);
     call->out = out;
     return STATUS_OK;

@@ -27,9 +27,7 @@ static const Func *of_train(const TrainBlock *block, const char *name) {
     if (!strcmp(block->init->name, name)) return block->init;
     for (uint32_t i = 0; i < block->phases; i++)
         if (!strcmp(block->phase[i].step->name, name)) return block->phase[i].step;
-    for (uint32_t i = 0; i < block->reports; i++)
-        if (!strcmp(block->report[i].entry->name, name)) return block->report[i].entry;
-    return NULL;
+    return strcmp(block->report->name, name) ? NULL : block->report;
 }
 
 const Func *api_func(Session *s, ApiCall *call, const char *name) {
