@@ -55,23 +55,28 @@ typedef struct Ports {
     void *in[MAX_PORTS], *out[MAX_PORTS];
 } Ports;
 
+/* Of the largest size, where a dimension has several; 0: one has no size. */
+static int64_t elements_of(const Func *func, const Port *port) {
+    Dims *dims = &func->module->dims;
+    return dim_max(dims, type_count(dims, &port->type));
+}
+
 static Status make_ports(Session *s, const Func *func, Ports *ports) {
     const Port *port[MAX_PORTS];
     uint32_t inputs = func_inputs(func, port);
     for (int side = 0; side < 2; side++) {
         uint32_t count = side ? func_outputs(func, port) : inputs;
         for (uint32_t i = 0; i < count; i++) {
-            const Type *type = &port[i]->type;
-            for (uint32_t d = 0; d < type->rank; d++)
-                if (!dim_is_const(type->dim[d]))
-                    return session_fail(s, STATUS_INPUT,
-                                        "'%s' of '%s' has an open dimension; give it by "
-                                        "--bind NAME=SIZE",
-                                        port[i]->name, func->name);
-            int64_t elements = tensor_elements(type->rank, type->dim);
-            void *block = mem_alloc((size_t)elements * elem_bytes(type->elem));
+            const Elem elem = port[i]->type.elem;
+            int64_t elements = elements_of(func, port[i]);
+            if (!elements)
+                return session_fail(s, STATUS_INPUT,
+                                    "'%s' of '%s' has an open dimension; give it by "
+                                    "--bind NAME=SIZE",
+                                    port[i]->name, func->name);
+            void *block = mem_alloc((size_t)elements * elem_bytes(elem));
             if (!block) return session_fail(s, STATUS_MEMORY, "memory ended");
-            if (!side) fill(block, type->elem, elements, 0, 1);
+            if (!side) fill(block, elem, elements, 0, 1);
             *(side ? &ports->out[i] : &ports->in[i]) = block;
         }
     }
@@ -227,13 +232,32 @@ static void add_name(Bench *bench, const char *name) {
     if (copy) bench->names.at[bench->names.count++] = memcpy(copy, name, size);
 }
 
-/* Without names: everything that the file has. */
+/* false: an input has a dimension without a size, or what is wrong will be said later. */
+static bool has_sizes(Session *s, const char *name) {
+    const Entry *entry = session_want_entry(s, name);
+    if (!entry) return true;
+    const Port *port[MAX_PORTS];
+    uint32_t inputs = func_inputs(entry->func, port);
+    for (uint32_t i = 0; i < inputs; i++)
+        if (!elements_of(entry->func, port[i])) return false;
+    return true;
+}
+
+/* Without names: everything that the file has, but for what leaves a size open. */
 static Status names_body(Session *s) {
     Bench *bench = s->context;
-    Status status = session_load(s, DATA_DESCRIBE, NULL, 0);
+    Status status = session_load(s, DATA_LIST, NULL, 0);
     if (status != STATUS_OK) return status;
-    for (uint32_t i = 0; i < s->program->entries; i++)
-        add_name(bench, s->program->entry[i].name);
+    for (uint32_t i = 0; i < s->program->entries; i++) {
+        const char *name = s->program->entry[i].name;
+        if (has_sizes(s, name))
+            add_name(bench, name);
+        else
+            fprintf(stderr,
+                    "tenon bench: '%s' has an open dimension and is left out; give it by "
+                    "--bind NAME=SIZE\n",
+                    name);
+    }
     for (uint32_t i = 0; i < s->program->trains; i++)
         add_name(bench, s->program->train[i].name);
     return STATUS_OK;

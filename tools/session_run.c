@@ -30,7 +30,8 @@ static Status read_bindings(Session *s) {
     const List *list = &s->options->bind;
     const char *verb = s->options->verb;
     Binding *binding = arena_array(&s->arena, Binding, list->count + 1);
-    bool takes_max = !strcmp(verb, "compile") || !strcmp(verb, "emit");
+    bool takes_max =
+        !strcmp(verb, "compile") || !strcmp(verb, "emit") || !strcmp(verb, "bench");
     for (uint32_t i = 0; i < list->count; i++) {
         const char *text = list->at[i], *equal = strchr(text, '=');
         bool is_max = equal > text + 1 && equal[-1] == '<';
@@ -43,10 +44,11 @@ static Status read_bindings(Session *s) {
             return session_fail(s, STATUS_USAGE, "--bind takes NAME=SIZE, not '%s'",
                                 text);
         if (is_max && !takes_max)
-            return session_fail(s, STATUS_USAGE,
-                                "a dimension of any size, '%s', is for compile and emit; "
-                                "give it one: --bind %s=%lld",
-                                text, binding[i].name, (long long)binding[i].value);
+            return session_fail(
+                s, STATUS_USAGE,
+                "a dimension of any size, '%s', is for compile, emit and bench; "
+                "give it one: --bind %s=%lld",
+                text, binding[i].name, (long long)binding[i].value);
     }
     s->settings.binding = binding;
     s->settings.bindings = list->count;
