@@ -59,6 +59,7 @@ typedef struct Contract {
     AxisRole role[MAX_AXES];
     AxisList list[AXIS_ROLES]; /* axes of extent 1 are in none */
     Reach a, b;
+    int64_t runs; /* with one B, which is packed once */
 } Contract;
 
 void contract_shape(const Func *group, Val node, Contract *out);
@@ -160,6 +161,9 @@ Buffer **draft_results(DraftKernel *k);
 /* Words for what is chosen; kernels that go before may be left in the draft. */
 void contract_explain(Draft *draft, Val node, Text *out);
 void lower_contract(Arena *arena, const Target *target, const Func *group, Lowered *out);
+/* One that runs `runs` times with the same B. */
+void lower_contract_runs(Arena *arena, const Target *target, const Func *group,
+                         int64_t runs, Lowered *out);
 
 int64_t value_bytes_max(const Func *group, Val v);
 /* Copies A where that pays, and makes `c` read the copy. */

@@ -89,7 +89,7 @@ void contract_shape(const Func *group, Val node, Contract *out) {
     const AffineMap *a = node_attr(n, ATTR_a)->map, *b = node_attr(n, ATTR_b)->map;
     const AffineMap *result = node_attr(n, ATTR_out)->map;
     Val x = n->arg[0], y = n->arg[1];
-    *out = (Contract){.group = group, .node = node, .axes = dims->count};
+    *out = (Contract){.group = group, .node = node, .axes = dims->count, .runs = 1};
     /* The innermost result axis that one operand alone has decides which is B. */
     for (uint32_t i = result->rank; i-- > 0;) {
         uint32_t axis;

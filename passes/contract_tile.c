@@ -236,7 +236,7 @@ static void choose_tile(Search *s) {
                 if (tail) cost += tile_cost(s, rows, tail) + pointers;
                 if (dots) cost += dots_cost(s, rows, dots) + pointers;
                 cost *= (double)ceil_div(t->rows_max, rows);
-                if (dots) cost += PACKING * (double)cols;
+                if (dots) cost += PACKING * (double)cols / (double)s->c->runs;
                 if (best && cost >= best) continue;
                 best = cost;
                 t->rows = rows, t->vectors = vectors, t->dots = dots;

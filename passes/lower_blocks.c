@@ -201,7 +201,8 @@ bool lower_blocks(Draft *draft, Val node) {
     b.sums = image_size(&n->type);
     for (int64_t i = 2; i <= MAX_BLOCK && dim_is_const(b.batch); i++)
         if (b.batch % i == 0 && i * b.sums * 4 <= BLOCK_BYTES) b.block = i;
-    lower_contract(draft->arena, draft->target, inner_group(&b), &b.inner);
+    const int64_t blocks = dim_max(&group->module->dims, b.batch) / b.block;
+    lower_contract_runs(draft->arena, draft->target, inner_group(&b), blocks, &b.inner);
     if (!is_blockwise(&b)) return false;
     b.temps = draft->temps.count;
     keep_kernels(&b);

@@ -182,10 +182,11 @@ void contract_explain(Draft *draft, Val node, Text *out) {
         text_puts(out, "plain");
 }
 
-static void lower_alone(Draft *draft, Val node) {
+static void lower_alone(Draft *draft, Val node, int64_t runs) {
     Contract c;
     Tile tile;
     contract_shape(draft->group, node, &c);
+    c.runs = runs;
     if (lower_contract_planes(draft, &c)) return;
     Contract plain = c;
     if (graph_type(c.group, node)->elem == ELEM_f32) contract_stage(draft, &c);
@@ -195,15 +196,16 @@ static void lower_alone(Draft *draft, Val node) {
         lower_contract_plain(draft, &plain);
 }
 
-void lower_contract(Arena *arena, const Target *target, const Func *group, Lowered *out) {
+void lower_contract_runs(Arena *arena, const Target *target, const Func *group,
+                         int64_t runs, Lowered *out) {
     Draft draft = {.arena = arena, .target = target, .group = group};
     Val node = find_contract(group);
     if (results_follow(group, node, arena)) {
-        lower_alone(&draft, node);
+        lower_alone(&draft, node, runs);
     } else {
         uint32_t temp = draft_temp(&draft, value_bytes_max(group, node));
         draft.group = bare_group(arena, group, node);
-        lower_alone(&draft, node);
+        lower_alone(&draft, node, runs);
         for (uint32_t i = 0; i < draft.kernels.count; i++) {
             LoweredKernel *k = &draft.kernels.at[i];
             for (uint32_t j = 0; j < k->kernel->args.count; j++)
@@ -217,4 +219,8 @@ void lower_contract(Arena *arena, const Target *target, const Func *group, Lower
                      .temps = draft.temps.count,
                      .kernel = draft.kernels.at,
                      .temp_bytes = draft.temps.at};
+}
+
+void lower_contract(Arena *arena, const Target *target, const Func *group, Lowered *out) {
+    lower_contract_runs(arena, target, group, 1, out);
 }
