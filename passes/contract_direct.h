@@ -43,7 +43,7 @@ typedef struct Panel {
     int64_t cols;             /* fewer than the vectors' lanes in the last panel */
     uint32_t dots;            /* of the last panel */
     uint32_t dot0, dot_count; /* those that are summed at a time */
-    const Expr *b_base;       /* of the panel's k = 0 */
+    const Expr *b_base;       /* of the first k of the task in the panel */
     const Expr *row;          /* first row, in the task */
     const Expr *sums;         /* first sum in d->tile */
     const Var *sum[14][4];
@@ -130,6 +130,8 @@ void panels_pack(Draft *draft, const Contract *c, const Tile *t, uint32_t temp);
 
 /* Whether a reduce loop has blocks outside of the tile. */
 bool register_has_outer(const Direct *d);
+/* Where the panel begins in B. */
+void register_open(Direct *d, Panel *p, Block *b);
 /* Sums of a row tile, complete where no loop is outside. */
 void register_tile(Direct *d, Panel *p, Block *b);
 /* The reduce loops inside of a tile, around its products. */

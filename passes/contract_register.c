@@ -105,12 +105,23 @@ static void set_views(Direct *d, Panel *p, Block *b) {
     }
 }
 
+/* Elements of packed B, or of B in place, a step of k. */
+static int64_t b_width(const Direct *d, const Panel *p) {
+    if (p->dots) return p->dots * dots_pitch(d->t);
+    return d->t->b_in_place ? 1 : (int64_t)p->vectors * d->t->lanes;
+}
+
+void register_open(Direct *d, Panel *p, Block *b) {
+    d->in_dots = p->dots > 0;
+    const Expr *start = mul(d, k_start(d), b_width(d, p));
+    d->in_dots = false;
+    p->b_base = block_let(b, "b_base", add(d, panels_base(d, p->panel), start));
+}
+
 static void set_b_view(Direct *d, Panel *p, Block *b) {
-    int64_t width = d->t->b_in_place ? 1 : (int64_t)p->vectors * d->t->lanes;
-    if (p->dots) width = p->dots * dots_pitch(d->t);
     p->b_view = buffer_view(d->arena, "b", ELEM_f32);
-    const Expr *k = add(d, k_start(d), open_offset(d, loop_k_step));
-    const Expr *place = add(d, p->b_base, mul(d, k, width));
+    const Expr *place = mul(d, open_offset(d, loop_k_step), b_width(d, p));
+    place = add(d, p->b_base, place);
     if (p->dots) place = add(d, place, num(d, p->dot0 * dots_pitch(d->t)));
     block_view(b, p->b_view, d->b, place);
 }

@@ -29,7 +29,7 @@ static void row_tiles(Direct *d, Panel *p, Block *b) {
     Arena *a = d->arena;
     const Tile *t = d->t;
     p->rows = t->rows;
-    p->b_base = block_let(b, "b_base", panels_base(d, p->panel));
+    register_open(d, p, b);
     for (int64_t row = 0; t->known_rows && row < t->rows_max; row += t->rows) {
         Panel known = *p;
         int64_t left = t->rows_max - row;
