@@ -21,7 +21,7 @@ typedef struct Stmt Stmt;
 /* A storage place.  Distinct ARG buffers may overlap only where `may_alias` is set. */
 typedef enum BufferKind {
     BUFFER_ARG,   /* pointer argument number `index` of the kernel */
-    BUFFER_LOCAL, /* on the task's stack: `count` elements; keep the sum under 128 KiB */
+    BUFFER_LOCAL, /* on the task's stack: `count` elements; keep the sum under 512 KiB */
     BUFFER_TABLE, /* read-only constant data: `count` elements in `data` (i32 or f32) */
     BUFFER_VIEW,  /* a shifted pointer into another, defined by STMT_VIEW */
 } BufferKind;

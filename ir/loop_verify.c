@@ -4,7 +4,7 @@
 #include <setjmp.h>
 
 #define LANES_MAX   256
-#define STACK_BYTES ((int64_t)128 << 10) /* of the local buffers of a kernel together */
+#define STACK_BYTES ((int64_t)512 << 10) /* of the local buffers of a kernel together */
 
 typedef struct Verifier {
     Arena *scratch;
@@ -198,7 +198,7 @@ static void check_local(Verifier *v, const Buffer *b) {
     need(v, b->kind == BUFFER_LOCAL && b->count > 0, "no local buffer", b->name);
     need(v, !is_visible(v, b), "a buffer is defined again", b->name);
     v->stack += b->count * elem_bytes(b->elem);
-    need(v, v->stack <= STACK_BYTES, "the local buffers are beyond 128 KiB", b->name);
+    need(v, v->stack <= STACK_BYTES, "the local buffers are beyond 512 KiB", b->name);
     define(v, b);
 }
 

@@ -124,6 +124,8 @@ typedef struct Tile {
 /* False where the direct strategy does not apply. */
 bool contract_tile(const Contract *c, const Target *target, Arena *arena, Tile *out);
 void tile_print(const Tile *tile, Text *out);
+/* Lanes, rows, vectors and panels for the `rows_max` uniform rows that `tile` has. */
+void tile_choose_registers(const Contract *c, const Target *target, Tile *tile);
 
 /* A lowering in the making: kernels, their operands, and the memory between them. */
 typedef struct Draft {

@@ -123,6 +123,9 @@ void rows_open(Direct *d, Block *b);
 const Expr *panels_base(Direct *d, const Expr *panel);
 /* Calls `visit` in a loop over the full panels of the task, and for the one that differs. */
 void panels_visit(Direct *d, void (*visit)(Direct *, Panel *, Block *), Block *b);
+/* `lanes` elements of B at (k, col), zero after `active` lanes. */
+const Expr *panels_element(Direct *d, const Expr *k, const Expr *col, uint32_t lanes,
+                           int64_t active, Block *b);
 /* The kernel that packs B to the temporary `temp`. */
 void panels_pack(Draft *draft, const Contract *c, const Tile *t, uint32_t temp);
 

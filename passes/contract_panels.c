@@ -51,9 +51,8 @@ static const Index *form_index(Direct *d, const Affine *form, const Index *const
     return sum;
 }
 
-/* `lanes` elements of B at (k, col), zero after `active` lanes. */
-static void pack_vector(Direct *d, const Expr *k, const Expr *col, const Expr *to,
-                        uint32_t lanes, int64_t active, Block *b) {
+const Expr *panels_element(Direct *d, const Expr *k, const Expr *col, uint32_t lanes,
+                           int64_t active, Block *b) {
     const Contract *c = d->c;
     const Tile *t = d->t;
     emit_open(d->e, b);
@@ -82,7 +81,12 @@ static void pack_vector(Direct *d, const Expr *k, const Expr *col, const Expr *t
     value = expr_cast(d->arena, value, ELEM_f32);
     if (value->lanes < lanes) value = expr_splat(d->arena, value, lanes);
     emit_close(d->e);
-    block_store(b, d->b, to, value, 1, NULL);
+    return value;
+}
+
+static void pack_vector(Direct *d, const Expr *k, const Expr *col, const Expr *to,
+                        uint32_t lanes, int64_t active, Block *b) {
+    block_store(b, d->b, to, panels_element(d, k, col, lanes, active, b), 1, NULL);
 }
 
 static void pack_panel(Direct *d, const Expr *number, const Expr *panel, const Expr *k,

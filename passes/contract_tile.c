@@ -249,6 +249,10 @@ static void choose_tile(Search *s) {
     if (t->even % t->rows) t->even = 1;
 }
 
+void tile_choose_registers(const Contract *c, const Target *target, Tile *tile) {
+    choose_tile(&(Search){.c = c, .target = target, .t = tile});
+}
+
 /* Which reduce loops run inside of a tile: a panel of B stays in L1. */
 static void choose_blocks(Search *s) {
     Tile *t = s->t;

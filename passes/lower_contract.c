@@ -1,6 +1,6 @@
 /* Lowering of a group around one contraction: the choice of a strategy, and the kernels'
  * common parts. */
-#include "passes/contract.h"
+#include "passes/winograd.h"
 
 uint32_t draft_temp(Draft *draft, int64_t bytes) {
     vec_push(draft->arena, &draft->temps, (bytes + 63) / 64 * 64);
@@ -176,7 +176,10 @@ void contract_explain(Draft *draft, Val node, Text *out) {
     }
     contract_stage(draft, &c);
     if (c.a.temp >= 0) text_puts(out, "staged ");
-    if (contract_tile(&c, draft->target, draft->arena, &tile))
+    Winograd winograd;
+    if (winograd_take(&c, draft->target, &winograd))
+        winograd_print(&winograd, out);
+    else if (contract_tile(&c, draft->target, draft->arena, &tile))
         tile_print(&tile, out);
     else
         text_puts(out, "plain");
@@ -190,7 +193,10 @@ static void lower_alone(Draft *draft, Val node, int64_t runs) {
     if (lower_contract_planes(draft, &c)) return;
     Contract plain = c;
     if (graph_type(c.group, node)->elem == ELEM_f32) contract_stage(draft, &c);
-    if (contract_tile(&c, draft->target, draft->arena, &tile))
+    Winograd winograd;
+    if (winograd_take(&c, draft->target, &winograd))
+        lower_winograd(draft, &winograd);
+    else if (contract_tile(&c, draft->target, draft->arena, &tile))
         lower_contract_direct(draft, &c, &tile);
     else
         lower_contract_plain(draft, &plain);

@@ -1,7 +1,8 @@
 /*
  * Contractions against the evaluator: convolutions, their gradients and products over a grid
  * of strides, dilations, paddings, groups and channel counts, lowered for two kinds of
- * processor.  Operands are small whole numbers, so every sum is exact in any order.
+ * processor.  Operands are small whole numbers, so every sum is exact in any order; but for
+ * Winograd's tiles, whose weights are multiplied by thirds.
  */
 #include "codegen/backend.h"
 #include "ir/build.h"
@@ -10,6 +11,7 @@
 #include "passes/pass.h"
 #include "tests/fixture.h"
 #include <check.h>
+#include <math.h>
 
 /* The two processors; the larger is lowered for even where it cannot run. */
 static Target target_of(bool wide) {
@@ -136,7 +138,17 @@ typedef struct Run {
     Array args[3], expected;
     void *in[3], *out, **temp;
     int64_t n;
+    bool winograd;
 } Run;
+
+static bool is_winograd(const Func *group, const Target *target) {
+    Draft draft = {.arena = &arena, .target = target, .group = group};
+    Text text;
+    text_init(&text, &arena);
+    for (Val v = 0; v < group->nodes.count; v++)
+        if (graph_node(group, v)->op == OP_contract) contract_explain(&draft, v, &text);
+    return strstr(text.at, "winograd") != NULL;
+}
 
 static Run run_new(const Func *group, const Target *target, int64_t n) {
     Run r = {.group = group, .n = n};
@@ -158,6 +170,7 @@ static Run run_new(const Func *group, const Target *target, int64_t n) {
     eval_func(group, r.args, &n, &arena, &r.expected);
     r.out = block_of(8 * array_count(&r.expected));
     lower_contract(&arena, target, group, &r.lowered);
+    r.winograd = is_winograd(group, target);
     r.temp = arena_array(&arena, void *, r.lowered.temps + 1);
     for (uint32_t i = 0; i < r.lowered.temps; i++)
         r.temp[i] = block_of(r.lowered.temp_bytes[i]);
@@ -190,7 +203,26 @@ static int64_t index_value(const Expr *e, int64_t n) {
     return x / y;
 }
 
+/* Winograd's tiles: the largest error in units of the results' root mean square. */
+#define WINOGRAD_ERROR 3e-5
+
+static void compare_nearly(const Run *r, const char *what) {
+    double squares = 0;
+    int64_t count = array_count(&r->expected);
+    for (int64_t i = 0; i < count; i++) squares += r->expected.at[i] * r->expected.at[i];
+    double most = WINOGRAD_ERROR * sqrt(squares / (double)count);
+    for (int64_t i = 0; i < count; i++) {
+        double x = ((float *)r->out)[i], wrong = fabs(x - r->expected.at[i]);
+        ck_assert_msg(wrong <= most, "%s: element %ld is %g, not %g: more than %g", what,
+                      (long)i, x, r->expected.at[i], most);
+    }
+}
+
 static void compare(const Run *r, const char *what) {
+    if (r->winograd) {
+        compare_nearly(r, what);
+        return;
+    }
     for (int64_t i = 0; i < array_count(&r->expected); i++) {
         double x =
             r->expected.elem == ELEM_f64 ? ((double *)r->out)[i] : ((float *)r->out)[i];
@@ -338,16 +370,15 @@ END_TEST
 
 /* Compiled, on 1 to 8 threads */
 
-static void check_compiled(const Func *group, int64_t n, const char *cpu,
+static void check_compiled(const Func *group, int64_t n, const Target *target,
                            const char *what) {
-    Target target;
     char message[512] = "";
-    ck_assert_int_eq(target_find(cpu, &target), STATUS_OK);
-    Run r = run_new(group, &target, n);
+    void *first = NULL;
+    Run r = run_new(group, target, n);
     const Kernel **kernels = arena_array(&arena, const Kernel *, r.lowered.kernels);
     for (uint32_t i = 0; i < r.lowered.kernels; i++)
         kernels[i] = r.lowered.kernel[i].kernel;
-    JitOptions options = {&target, NULL, 1};
+    JitOptions options = {target, NULL, 1};
     Jit *jit;
     Status status = jit_new_kernels(&options, kernels, r.lowered.kernels, &jit, message);
     ck_assert_msg(status == STATUS_OK, "%s: %s", what, message);
@@ -362,6 +393,9 @@ static void check_compiled(const Func *group, int64_t n, const char *cpu,
                          index_value(kernels[i]->tasks, n));
         tn_pool_free(pool);
         compare(&r, what);
+        size_t bytes = 4 * (size_t)array_count(&r.expected);
+        if (!first) first = arena_copy(&arena, r.out, bytes);
+        ck_assert_mem_eq(r.out, first, bytes);
     }
     jit_free(jit);
 }
@@ -376,8 +410,79 @@ static const Conv compiled[] = {
 
 START_TEST(compiled_convolutions) {
     const Conv *c = &compiled[_i / 6];
-    check_compiled(conv_group(c, _i % 3), c->n, _i / 3 % 2 ? "x86-64-v3" : NULL,
+    Target target;
+    ck_assert_int_eq(target_find(_i / 3 % 2 ? "x86-64-v3" : NULL, &target), STATUS_OK);
+    target.winograd = WINOGRAD_NEVER;
+    check_compiled(conv_group(c, _i % 3), c->n, &target,
                    arena_print(&arena, "convolution %d kind %d", _i / 6, _i % 3));
+}
+END_TEST
+
+/* Winograd's tiles */
+
+/* Sizes, paddings and channels that end inside of tiles, vectors, panels and blocks. */
+static const Conv tiled[] = {
+    {2, 6, 7, 16, 16, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32},
+    {3, 8, 4, 17, 20, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, true, true},
+    {2, 9, 11, 24, 33, 3, 1, 1, 0, 1, ELEM_f32, ELEM_f32, false, true},
+    {1, 3, 13, 40, 16, 3, 1, 1, 2, 1, ELEM_f32, ELEM_f32},
+    {5, 4, 5, 5, 50, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, true, false},
+    {1, 12, 6, 19, 18, 3, 1, 1, 0, 1, ELEM_f32, ELEM_f32, false, true},
+    {2, 10, 10, 16, 8, 3, 1, 1, 1, 1, ELEM_u8, ELEM_f32},
+};
+
+START_TEST(tiled_convolutions) {
+    const Conv *c = &tiled[_i / 8];
+    Kind kind = _i % 2 ? BACK_DATA : FORWARD;
+    Target target = target_of(_i / 2 % 2);
+    target.winograd = WINOGRAD_WHERE_POSSIBLE;
+    if (_i / 4 % 2) target.l2_bytes = 32 << 10; /* too small for a task's own tiles */
+    const char *what = arena_print(&arena, "tiled %d kind %d", _i / 4, kind);
+    const Func *group = conv_group(c, kind);
+    ck_assert_msg(is_winograd(group, &target), "%s: not by tiles", what);
+    check_by_reading(group, &target, c->n, what);
+}
+END_TEST
+
+/* What has another form than three taps a step apart, or does not pay, is direct. */
+static const Conv untiled[] = {
+    {8, 16, 16, 32, 32, 3, 2, 1, 1, 1, ELEM_f32, ELEM_f32},
+    {8, 16, 16, 32, 32, 3, 1, 2, 1, 1, ELEM_f32, ELEM_f32},
+    {8, 16, 16, 32, 32, 5, 1, 1, 1, 1, ELEM_f32, ELEM_f32},
+    {8, 16, 16, 32, 32, 1, 1, 1, 0, 1, ELEM_f32, ELEM_f32},
+    {8, 16, 16, 32, 32, 3, 1, 1, 1, 2, ELEM_f32, ELEM_f32},
+    {8, 16, 16, 8, 32, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32},
+    {8, 16, 16, 32, 8, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32},
+    {1, 4, 4, 64, 64, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32},
+    {8, 16, 16, 32, 32, 3, 1, 1, 1, 1, ELEM_f64, ELEM_f64},
+};
+
+START_TEST(other_convolutions_are_direct) {
+    Target target = target_of(_i % 2);
+    target.winograd = WINOGRAD_WHERE_FASTER;
+    for (Kind kind = FORWARD; kind <= BACK_DATA; kind++)
+        ck_assert(!is_winograd(conv_group(&untiled[_i / 2], kind), &target));
+}
+END_TEST
+
+/* Several tasks, the last one partial; with V of a task and apart. */
+static const Conv compiled_tiles[] = {
+    {17, 9, 14, 24, 20, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, true, true},
+    {5, 14, 14, 32, 36, 3, 1, 1, 0, 1, ELEM_f32, ELEM_f32, false, false},
+    {3, 8, 8, 257, 17, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, false, true},
+};
+
+START_TEST(compiled_tiled_convolutions) {
+    const Conv *c = &compiled_tiles[_i / 8];
+    Kind kind = _i % 2 ? BACK_DATA : FORWARD;
+    Target target;
+    ck_assert_int_eq(target_find(_i / 2 % 2 ? "x86-64-v3" : NULL, &target), STATUS_OK);
+    target.winograd = WINOGRAD_WHERE_POSSIBLE;
+    if (_i / 4 % 2) target.l2_bytes = 64 << 10;
+    const Func *group = conv_group(c, kind);
+    ck_assert(is_winograd(group, &target));
+    check_compiled(group, c->n, &target,
+                   arena_print(&arena, "tiled %d kind %d", _i / 8, kind));
 }
 END_TEST
 
@@ -394,6 +499,11 @@ Suite *suite_contract(void) {
                         sizeof products / sizeof *products * 2);
     tcase_add_loop_test(cases, compiled_convolutions, 0,
                         sizeof compiled / sizeof *compiled * 6);
+    tcase_add_loop_test(cases, tiled_convolutions, 0, sizeof tiled / sizeof *tiled * 8);
+    tcase_add_loop_test(cases, other_convolutions_are_direct, 0,
+                        sizeof untiled / sizeof *untiled * 2);
+    tcase_add_loop_test(cases, compiled_tiled_convolutions, 0,
+                        sizeof compiled_tiles / sizeof *compiled_tiles * 8);
     suite_add_tcase(suite, cases);
     return suite;
 }

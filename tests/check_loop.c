@@ -261,7 +261,7 @@ START_TEST(too_large_a_stack_is_wrong) {
     const Kernel *kernel =
         parse("kernel @k(x: out f32*) tasks 1 {\n local t: f32[32769]\n}\n");
     ck_assert_str_eq(loop_verify(kernel, &arena),
-                     "kernel k: the local buffers are beyond 128 KiB: t");
+                     "kernel k: the local buffers are beyond 512 KiB: t");
     fixture_close();
 }
 END_TEST

@@ -306,6 +306,7 @@ static Status time_kernels(const Options *options) {
     KernelBench bench = {.threads =
                              options->threads ? (int)options->threads : processor_count(),
                          .cpu = options->cpu,
+                         .no_winograd = options->no_winograd,
                          .seconds = options->seconds,
                          .tiles = options->tiles,
                          .out = stdout};

@@ -432,6 +432,7 @@ Status bench_kernels(const KernelBench *options, char *message) {
     Bench bench = {.options = options, .message = message};
     Status status = target_find(options->cpu, &bench.target);
     if (status) return status;
+    if (options->no_winograd) bench.target.winograd = WINOGRAD_NEVER;
     Guard guard;
     Arena arena;
     arena_init(&arena, &guard);

@@ -9,6 +9,7 @@
 typedef struct KernelBench {
     int threads;
     const char *cpu;  /* NULL: this one */
+    bool no_winograd; /* all convolutions directly */
     const char *only; /* cases whose name contains this; NULL: all */
     double seconds;   /* of a case; 0: 1.5 */
     bool tiles;       /* print what was chosen, to `out`, instead of timing */

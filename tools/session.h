@@ -28,6 +28,7 @@ typedef struct SessionSettings {
     const char *cpu, *data; /* NULL: this processor; the usual folders of data sets */
     const char *cache;      /* folder of compiled objects, NULL: none */
     int threads;            /* 0: the processor's */
+    bool no_winograd;       /* all convolutions directly */
     bool with_init;         /* entries get an init of their own */
     bool with_attack;       /* train blocks get the entry of their attack */
     uint32_t bindings, sets;

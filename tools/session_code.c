@@ -27,6 +27,7 @@ Status session_passes(Session *s, const char *last) {
         if (status != STATUS_OK)
             return session_fail(s, status, "LLVM knows no processor '%s'",
                                 s->settings.cpu);
+        if (s->settings.no_winograd) s->target.winograd = WINOGRAD_NEVER;
     }
     double start = seconds_now();
     bool ok = pipeline_run(&cx, s->program->module, last);

@@ -97,8 +97,10 @@ static void print_end(Session *s, Status status) {
 
 Status session_run(const Options *options, const char *path, SessionBody *body,
                    void *context) {
-    const SessionSettings settings = {
-        .cpu = options->cpu, .data = options->data, .threads = (int)options->threads};
+    const SessionSettings settings = {.cpu = options->cpu,
+                                      .data = options->data,
+                                      .threads = (int)options->threads,
+                                      .no_winograd = options->no_winograd};
     Session *s = session_open(path, &settings);
     if (!s) {
         fprintf(stderr, "tenon %s: out of memory\n", options->verb);

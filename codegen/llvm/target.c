@@ -88,7 +88,7 @@ static Status target_host(Target *target) {
 }
 
 Status target_find(const char *cpu, Target *target) {
-    *target = (Target){0};
+    *target = (Target){.winograd = WINOGRAD_WHERE_FASTER};
     if (!cpu || !strcmp(cpu, "native")) return target_host(target);
     for (uint32_t i = 0; i < sizeof cpus / sizeof *cpus; i++) {
         if (strcmp(cpu, cpus[i].name)) continue;
