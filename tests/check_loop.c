@@ -259,7 +259,7 @@ END_TEST
 START_TEST(too_large_a_stack_is_wrong) {
     fixture_open();
     const Kernel *kernel =
-        parse("kernel @k(x: out f32*) tasks 1 {\n local t: f32[32769]\n}\n");
+        parse("kernel @k(x: out f32*) tasks 1 {\n local t: f32[131073]\n}\n");
     ck_assert_str_eq(loop_verify(kernel, &arena),
                      "kernel k: the local buffers are beyond 512 KiB: t");
     fixture_close();
