@@ -415,6 +415,29 @@ static const char *const programs[] = {
     "  y[task*16 + 2560] = x[select(N > 3, N, 3*N + 1)]\n"
     "  y[task*16 + 2570] = x[min(N*7, 40) + max(task, N)/2 + (task*5 + 1) % 3]\n"
     "  y[task*16 + 2571] = bits3(i32(task), 0i, 2i, 0i, 9i)\n}\n",
+    /* random words: of one block and of two in turn, for odd and even numbers of lanes */
+    "kernel @words(s: i32*, y: out f32*) tasks 1 {\n"
+    "  let k: i32 = s[task]\n"
+    "  let a: i32x8 = ramp8(task)\n"
+    "  y[0 : 8] = bits0(a, 1i, 2i, 3i, splat8(k)) + bits3(a, 1i, 2i, 3i, splat8(k))\n"
+    "  y[8 : 8] = bits1(a, 1i, 2i, 3i, splat8(k)) - bits1(a, 1i, 2i, 4i, splat8(k))\n"
+    "  y[16 : 8] = bits2(a, 1i, 2i, 3i, splat8(k))\n"
+    "  y[24 : 3] = bits1(ramp3(N), 0i, 0i, 0i, splat3(k))\n"
+    "  y[27 : 2] = bits2(ramp2(N), 0i, 0i, 0i, splat2(k))\n"
+    "  y[29 : 6] = bits3(ramp6(N), 0i, 0i, 0i, splat6(k))\n"
+    "  for i = 0 to N {\n"
+    "    y[35 + i*4 : 4] = bits0(ramp4(i), 0i, 0i, 0i, splat4(k))\n  }\n}\n",
+    /* division by constants */
+    "kernel @divide(x: i32*, u: u8*, y: out i32*, v: out u8*) tasks 1 {\n"
+    "  for i = 0 to 96 step 16 {\n"
+    "    y[i*8 : 16] = x[i : 16] / 1i\n    y[i*8 + 16 : 16] = x[i : 16] % 1i\n"
+    "    y[i*8 + 32 : 16] = x[i : 16] / 8i\n    y[i*8 + 48 : 16] = x[i : 16] % 8i\n"
+    "    y[i*8 + 64 : 16] = x[i : 16] / 1073741824i\n"
+    "    y[i*8 + 80 : 16] = x[i : 16] % 1073741824i\n"
+    "    y[i*8 + 96 : 16] = x[i : 16] / -4i\n    y[i*8 + 112 : 16] = x[i : 16] % -4i\n"
+    "    v[i*4 : 16] = u[i : 16] / 128u\n    v[i*4 + 16 : 16] = u[i : 16] % 128u\n"
+    "    v[i*4 + 32 : 16] = u[i : 16] / 2u\n    v[i*4 + 48 : 16] = u[i : 16] % 3u\n  }\n"
+    "  y[1000 + task] = x[task] / 16i + x[task] % 16i\n}\n",
 };
 enum { PROGRAMS = sizeof programs / sizeof *programs };
 

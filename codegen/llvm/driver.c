@@ -162,7 +162,7 @@ static void launch_emit(Driver *d, const PlanStep *step) {
     Value to = address(e, ELEM_f64, d->args, index_const(e, step->args));
     LLVMBuildStore(e->builder, d->n, to);
     bindings_set(e->arena, &e->bound, step->kernel->n, d->n);
-    bindings_clear(&e->memo);
+    memo_clear(e);
     Value tasks = expr_emit(e, step->kernel->tasks);
     Value task = bindings_get(&e->callees, step->kernel);
     if (!task) bug(e->arena, "kernel %s has no code", step->kernel->name);

@@ -45,6 +45,11 @@ void bindings_clear(Bindings *b) {
     b->count = 0;
 }
 
+void memo_clear(Emitter *e) {
+    bindings_clear(&e->memo);
+    e->random.of = NULL;
+}
+
 void emitter_begin(Emitter *e, Arena *arena, const Target *target, const char *name) {
     LLVMContextRef c = LLVMContextCreate();
     *e = (Emitter){.arena = arena, .target = target, .context = c};
@@ -91,7 +96,7 @@ Value function_begin(Emitter *e, const char *name, LLVMTypeRef type) {
     LLVMPositionBuilderAtEnd(e->builder, e->entry);
     bindings_clear(&e->bound);
     bindings_clear(&e->origin);
-    bindings_clear(&e->memo);
+    memo_clear(e);
     return f;
 }
 

@@ -25,6 +25,12 @@ typedef struct AliasScopes {
     Bindings in, out; /* Buffer: the lists of scopes of its accesses */
 } AliasScopes;
 
+/* philox.c: the four words of the random block that was computed last. */
+typedef struct RandomBlock {
+    const Expr *of; /* NULL: none within the current statement */
+    Value word[4];
+} RandomBlock;
+
 typedef struct Emitter {
     Arena *arena; /* scratch */
     const Target *target;
@@ -39,6 +45,7 @@ typedef struct Emitter {
     Bindings bound;          /* Var, Buffer: their current value or address */
     Bindings origin; /* Var: an index that it is a constant distance behind, if any */
     Bindings memo;   /* Expr: its value within the current statement */
+    RandomBlock random;
     AliasScopes alias;
     Bindings callees; /* Kernel: its function, for a driver */
 } Emitter;
@@ -51,6 +58,7 @@ void bindings_set(Arena *arena, Bindings *b, const void *key, Value value);
 void bind(Emitter *e, const void *key, Value value); /* a new value, of no known origin */
 Value bindings_get(const Bindings *b, const void *key); /* NULL: unbound */
 void bindings_clear(Bindings *b);
+void memo_clear(Emitter *e);
 LLVMTypeRef lanes_type(const Emitter *e, Elem elem, uint32_t lanes);
 LLVMTypeRef memory_type(const Emitter *e, Elem elem, uint32_t lanes); /* bool is i8 */
 Value index_const(const Emitter *e, int64_t i);

@@ -46,6 +46,26 @@ static Value extreme(Emitter *e, const Expr *x, Value a, Value b) {
     return intrinsic(e, name, LLVMTypeOf(a), (Value[]){a, b}, 2);
 }
 
+/* k where x is 2^k, all lanes the same; -1: it is not. */
+static int power_of_two(const Expr *x) {
+    if (x->kind != EXPR_NUM) return -1;
+    for (int k = 0; k < 31; k++)
+        if (x->num == (double)(1u << k)) return k;
+    return -1;
+}
+
+/* By 2^k: shifts and masks. */
+static Value short_quotient(Emitter *e, const Expr *x, Value a, Value b, int k) {
+    LLVMTypeRef type = LLVMTypeOf(a);
+    Value below = LLVMBuildSub(e->builder, b, num_const(e, x->elem, x->lanes, 1), "");
+    if (x->op == OP_mod) return LLVMBuildAnd(e->builder, a, below, "");
+    Value by = int_lanes(e, e->elem[x->elem], x->lanes, k);
+    if (!is_signed(x)) return LLVMBuildLShr(e->builder, a, by, "");
+    Value negative = LLVMBuildICmp(e->builder, LLVMIntSLT, a, LLVMConstNull(type), "");
+    Value up = LLVMBuildSelect(e->builder, negative, below, LLVMConstNull(type), "");
+    return LLVMBuildAShr(e->builder, LLVMBuildAdd(e->builder, a, up, ""), by, "");
+}
+
 /* Whole numbers divide in f64, which is exact for 32 bits and never traps; by zero
  * they give zero. */
 static Value whole_quotient(Emitter *e, const Expr *x, Value a, Value b) {
@@ -72,6 +92,8 @@ static Value quotient(Emitter *e, const Expr *x, Value a, Value b) {
         if (x->op == OP_div) return LLVMBuildUDiv(builder, a, b, "");
         return LLVMBuildURem(builder, a, b, "");
     }
+    int power = is_float(x) ? -1 : power_of_two(x->arg[1]);
+    if (power >= 0) return short_quotient(e, x, a, b, power);
     if (!is_float(x)) return whole_quotient(e, x, a, b);
     Value q = LLVMBuildFDiv(builder, a, b, "");
     if (x->op == OP_div) return q;

@@ -55,7 +55,7 @@ void kernel_emit(Emitter *e, const Kernel *k, const char *name) {
     Value f = function_begin(e, name, task_type(e));
     alias_begin(e, k);
     bind_tables(e, k->body);
-    bindings_clear(&e->memo);
+    memo_clear(e);
     /* The stack slots' block is left open until all are known. */
     LLVMBasicBlockRef start = LLVMAppendBasicBlockInContext(e->context, f, "");
     LLVMPositionBuilderAtEnd(e->builder, start);

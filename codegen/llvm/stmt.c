@@ -49,7 +49,7 @@ static LLVMBasicBlockRef new_block(Emitter *e) {
 /* Bodies are separate scopes of evaluation. */
 static void enter_block(Emitter *e, LLVMBasicBlockRef block) {
     LLVMPositionBuilderAtEnd(e->builder, block);
-    bindings_clear(&e->memo);
+    memo_clear(e);
 }
 
 typedef struct Loop {
@@ -237,7 +237,7 @@ static void set_emit(Emitter *e, const Stmt *s) {
 }
 
 void stmt_emit(Emitter *e, const Stmt *s) {
-    bindings_clear(&e->memo);
+    memo_clear(e);
     switch (s->kind) {
     case STMT_BLOCK:
         for (uint32_t i = 0; i < s->count; i++) stmt_emit(e, s->at[i]);
@@ -251,5 +251,5 @@ void stmt_emit(Emitter *e, const Stmt *s) {
     case STMT_IF: if_emit(e, s); break;
     case STMT_PREFETCH: prefetch_emit(e, s); break;
     }
-    bindings_clear(&e->memo);
+    memo_clear(e);
 }
