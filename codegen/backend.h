@@ -30,6 +30,11 @@ Status jit_new(const JitOptions *options, const Plan *const *plans, uint32_t cou
 /* The same for kernels that belong to no plan yet. */
 Status jit_new_kernels(const JitOptions *options, const Kernel *const *kernels,
                        uint32_t count, Jit **jit, char *message);
+/* How many objects were compiled, and how many the cache had. */
+typedef struct JitFacts {
+    uint32_t compiled, loaded;
+} JitFacts;
+JitFacts jit_facts(const Jit *jit);
 tn_entry *jit_entry(const Jit *jit, const char *name); /* NULL: no such entry */
 /* One kernel as a bare function over its argument pointers followed by int64_t n. */
 tn_task *jit_kernel(const Jit *jit, const char *kernel_name);

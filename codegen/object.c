@@ -6,7 +6,6 @@
 #include "codegen/join.h"
 #include "codegen/llvm/object.h"
 #include <stdio.h>
-#include <stdlib.h>
 
 static const char *const *driver_symbols(Arena *arena, Units *units,
                                          const Plan *const *plan, uint32_t count) {
@@ -34,19 +33,14 @@ static void add_weights(Join *join, const ObjectSpec *spec) {
     join_add_data(join, GLUE_WEIGHTS, bytes.at, bytes.length);
 }
 
-static int by_symbol(const void *a, const void *b) {
-    return strcmp(((const Unit *)a)->symbol, ((const Unit *)b)->symbol);
-}
-
-/* In the order of their symbols, so that equal programs give equal bytes. */
+/* The order of the parts follows from what is in them, so equal programs give equal bytes. */
 static bool join_all(Arena *arena, const ObjectSpec *spec, const Units *units,
                      Object *object, char *message) {
     Join join = {.arena = arena};
-    Unit *sorted = arena_copy(arena, units->list.at, units->list.count * sizeof *sorted);
-    qsort(sorted, units->list.count, sizeof *sorted, by_symbol);
-    for (uint32_t i = 0; i < units->list.count; i++)
-        join_add(&join, LLVMGetBufferStart(sorted[i].object),
-                 LLVMGetBufferSize(sorted[i].object));
+    for (uint32_t i = 0; i < units->parts.count; i++) {
+        LLVMMemoryBufferRef part = units->parts.at[i].object;
+        join_add(&join, LLVMGetBufferStart(part), LLVMGetBufferSize(part));
+    }
     for (const Embedded *part = embedded_runtime; part->at; part++)
         join_add(&join, part->at, part->count);
     if (spec->weights) add_weights(&join, spec);
@@ -83,7 +77,7 @@ Status object_new(Arena *arena, const ObjectSpec *spec, Object *object, char *me
     units_glue(arena, &units, &glue);
     const JitOptions options = {
         .target = spec->target, .cache = spec->cache, .threads = spec->threads};
-    Status status = units_compile(&options, &units, message);
+    Status status = units_compile(arena, &options, &units, message);
     if (status != STATUS_OK) return status;
     return build(arena, spec, &units, object, message);
 }

@@ -39,14 +39,26 @@ static const Kernel *kernel(const char *text) {
 static const char *const add_text = "kernel @add(w: out f32*, x: f32*) tasks N {\n"
                                     "  w[task] = w[task] + x[task]\n"
                                     "}\n";
-static const char *const twice_text = "kernel @twice(w: f32*, y: out f32*) tasks N {\n"
-                                      "  y[task] = 2.0 * w[task]\n"
-                                      "}\n";
 static const char *const count_text = "kernel @count(i: i32*, c: out i32*) tasks 1 {\n"
                                       "  c[0] = c[0] + i[0]\n"
                                       "}\n";
 
-enum { N_MAX = 8, BYTES = 64 };
+enum { N_MAX = 8, BYTES = 64, ZEROS = 2500 };
+
+/* Of so many bytes that it is compiled apart from the others. */
+static const char *twice_text(void) {
+    Text text;
+    text_init(&text, &arena);
+    text_printf(&text,
+                "kernel @twice(w: f32*, y: out f32*) tasks N {\n"
+                "  table zeros: f32[%d] = [0",
+                ZEROS);
+    for (int i = 1; i < ZEROS; i++) text_puts(&text, ", 0");
+    text_puts(&text, "]\n  y[task] = 2.0 * w[task] + zeros[task]\n}\n");
+    return text.at;
+}
+
+enum { OBJECTS = 2 }; /* that the plan becomes: this kernel, and the rest */
 
 static Plan *plan_new(void) {
     Module *module = module_new(&arena, &diag);
@@ -75,7 +87,10 @@ static Plan *plan_new(void) {
     PlanStep steps[] = {
         {.kind = STEP_COPY, .args = 2, .bytes_offset = 4},
         {.kind = STEP_REPEAT, .args = 1, .count = 3, .steps = 2},
-        {.kind = STEP_LAUNCH, .kernel = kernel(twice_text), .args = 2, .label = "twice"},
+        {.kind = STEP_LAUNCH,
+         .kernel = kernel(twice_text()),
+         .args = 2,
+         .label = "twice"},
         {.kind = STEP_COPY, .args = 2, .bytes_scale = 4},
     };
     steps[0].arg = arena_copy(&arena, begin, sizeof begin);
@@ -256,10 +271,46 @@ START_TEST(cache_is_used_and_mended) {
             Jit *jit = compile(plan, folder);
             check_run(jit, NULL);
             jit_free(jit);
-            ck_assert_int_eq(cache_files(folder, NULL), 4);
+            ck_assert_int_eq(cache_files(folder, NULL), OBJECTS);
         }
         cache_files(folder, damages[i]);
     }
+}
+END_TEST
+
+/* Nothing is compiled that the cache has, however many threads look; nothing is taken from it
+ * for another processor. */
+START_TEST(cache_spares_compiling) {
+    static const struct {
+        const char *cpu;
+        int threads;
+        uint32_t compiled, loaded;
+    } rounds[] = {
+        {"x86-64-v3", 1, OBJECTS, 0}, {"x86-64-v3", 2, 0, OBJECTS},
+        {"x86-64-v2", 2, OBJECTS, 0}, {"x86-64-v3", 1, 0, OBJECTS},
+        {"x86-64-v2", 1, 0, OBJECTS},
+    };
+    const char *folder = scratch_path("spared");
+    const Plan *plan = plan_new();
+    for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
+        char message[512] = "";
+        Jit *jit;
+        ck_assert_int_eq(target_find(rounds[i].cpu, &target), STATUS_OK);
+        const JitOptions options = {
+            .target = &target, .cache = folder, .threads = rounds[i].threads};
+        Status status = jit_new(&options, &plan, 1, &jit, message);
+        ck_assert_msg(status == STATUS_OK, "%s", message);
+        ck_assert_uint_eq(jit_facts(jit).compiled, rounds[i].compiled);
+        ck_assert_uint_eq(jit_facts(jit).loaded, rounds[i].loaded);
+        jit_free(jit);
+    }
+    const char *one = scratch_path("one"); /* another driver: the large kernel is had */
+    jit_free(compile(plan, one));
+    ((Plan *)plan)->n_max--;
+    Jit *jit = compile(plan, one);
+    ck_assert_uint_eq(jit_facts(jit).compiled, OBJECTS - 1);
+    ck_assert_uint_eq(jit_facts(jit).loaded, 1);
+    jit_free(jit);
 }
 END_TEST
 
@@ -279,7 +330,7 @@ START_TEST(cache_is_shared_by_processes) {
         waitpid(child[i], &status, 0);
         ck_assert_int_eq(status, 0);
     }
-    ck_assert_int_eq(cache_files(folder, NULL), 4);
+    ck_assert_int_eq(cache_files(folder, NULL), OBJECTS);
 }
 END_TEST
 
@@ -312,7 +363,7 @@ START_TEST(cache_on_a_full_disk_is_done_without) {
     jit = compile(plan, folder);
     check_run(jit, NULL);
     jit_free(jit);
-    ck_assert_int_eq(cache_files(folder, NULL), 4);
+    ck_assert_int_eq(cache_files(folder, NULL), OBJECTS);
 }
 END_TEST
 
@@ -336,7 +387,7 @@ START_TEST(damaged_cache_is_mended_by_processes) {
         waitpid(child[i], &status, 0);
         ck_assert_int_eq(status, 0);
     }
-    ck_assert_int_eq(cache_files(folder, NULL), 4);
+    ck_assert_int_eq(cache_files(folder, NULL), OBJECTS);
 }
 END_TEST
 
@@ -350,6 +401,7 @@ Suite *suite_driver(void) {
     tcase_add_test(tcase, entry_checks_its_arguments);
     tcase_add_test(tcase, texts_show_kernels_and_driver);
     tcase_add_test(tcase, cache_is_used_and_mended);
+    tcase_add_test(tcase, cache_spares_compiling);
     tcase_add_test(tcase, cache_is_shared_by_processes);
     tcase_add_test(tcase, damaged_cache_is_mended_by_processes);
     tcase_add_test(tcase, cache_on_a_full_disk_is_done_without);

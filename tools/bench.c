@@ -126,9 +126,12 @@ static Status profile(Session *s, const Callable *callable, const Ports *ports,
     s->timed = false;
     s->parallel = inner;
     if (status == STATUS_OK) {
-        printf("compiled: frontend %.1f ms, passes %.1f ms, plan %.1f ms, code %.1f ms\n",
-               1e3 * s->spent.frontend, 1e3 * s->spent.passes, 1e3 * s->spent.plan,
-               1e3 * s->spent.code);
+        JitFacts facts = jit_facts(s->jit);
+        printf("compiled in %.1f ms: frontend %.1f, passes %.1f, plan %.1f, code %.1f; "
+               "objects: %u made, %u from the cache\n",
+               1e3 * session_compile_seconds(s), 1e3 * s->spent.frontend,
+               1e3 * s->spent.passes, 1e3 * s->spent.plan, 1e3 * s->spent.code,
+               facts.compiled, facts.loaded);
         profile_print(profile, s->program->module);
     }
     return status;

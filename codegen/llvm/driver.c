@@ -125,11 +125,14 @@ static Value place_address(const Driver *d, const Place *place) {
     return address(d->e, ELEM_u8, base, index_const(d->e, place->offset));
 }
 
-/* One range on this thread where there is no parallel-for, or one task. */
+/* One range on this thread where there is no parallel-for, or one task.  Drivers of one module
+ * share it. */
 static void launch_function(Driver *d) {
     Emitter *e = d->e;
     LLVMTypeRef params[] = {e->pointer, e->pointer, e->pointer, e->i64};
     d->launch_type = LLVMFunctionType(e->nothing, params, 4, false);
+    d->launch = LLVMGetNamedFunction(e->module, "launch");
+    if (d->launch) return;
     d->launch = function_begin(e, "launch", d->launch_type);
     LLVMSetLinkage(d->launch, LLVMInternalLinkage);
     Value parallel = LLVMGetParam(d->launch, 0), task = LLVMGetParam(d->launch, 1);

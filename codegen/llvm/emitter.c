@@ -82,7 +82,8 @@ static void function_attribute(Emitter *e, Value f, const char *key, const char 
 
 /* Without "min-legal-vector-width", which would split 512-bit vectors. */
 Value function_begin(Emitter *e, const char *name, LLVMTypeRef type) {
-    Value f = LLVMAddFunction(e->module, name, type);
+    Value f = LLVMGetNamedFunction(e->module, name); /* a driver before may call it */
+    if (!f) f = LLVMAddFunction(e->module, name, type);
     char width[16];
     snprintf(width, sizeof width, "%u", 8 * e->target->vector_bytes);
     function_attribute(e, f, "prefer-vector-width", width);

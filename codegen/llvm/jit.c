@@ -8,12 +8,14 @@
 /* A name of ours and the symbol that it stands for. */
 typedef struct Alias {
     const char *name, *symbol;
+    LLVMOrcExecutorAddress address; /* 0: not asked for yet */
 } Alias;
 
 struct Jit {
     Guard guard; /* of the arena, while the jit is made */
     Arena arena;
     LLVMOrcLLJITRef lljit;
+    JitFacts facts;
     VEC(Alias) kernels;
     VEC(Alias) entries;
 };
@@ -28,7 +30,7 @@ static Status orc_failed(LLVMErrorRef error, char *message) {
 static void add_kernel(Jit *jit, Units *units, const Kernel *kernel) {
     const char *name = arena_string(&jit->arena, kernel->name, strlen(kernel->name));
     const char *symbol = units_kernel(&jit->arena, units, kernel);
-    vec_push(&jit->arena, &jit->kernels, (Alias){name, symbol});
+    vec_push(&jit->arena, &jit->kernels, (Alias){name, symbol, 0});
 }
 
 /* The objects go to the linker, which looks into them when a symbol is asked for. */
@@ -37,18 +39,31 @@ static Status link_units(Jit *jit, Units *units, char *message) {
     LLVMErrorRef error = LLVMOrcCreateLLJIT(&jit->lljit, NULL);
     if (error) return orc_failed(error, message);
     LLVMOrcJITDylibRef dylib = LLVMOrcLLJITGetMainJITDylib(jit->lljit);
-    for (uint32_t i = 0; i < units->list.count; i++) {
-        LLVMMemoryBufferRef object = units->list.at[i].object;
-        units->list.at[i].object = NULL;
+    for (uint32_t i = 0; i < units->parts.count; i++) {
+        LLVMMemoryBufferRef object = units->parts.at[i].object;
+        units->parts.at[i].object = NULL;
         error = LLVMOrcLLJITAddObjectFile(jit->lljit, dylib, object);
         if (error) return orc_failed(error, message);
     }
     return STATUS_OK;
 }
 
+/* Code is linked when it is first asked for: here, so that no call waits for it. */
+static Status find_entries(Jit *jit, char *message) {
+    for (uint32_t i = 0; i < jit->entries.count; i++) {
+        Alias *entry = &jit->entries.at[i];
+        LLVMErrorRef error =
+            LLVMOrcLLJITLookup(jit->lljit, &entry->address, entry->symbol);
+        if (error) return orc_failed(error, message);
+    }
+    return STATUS_OK;
+}
+
 static Status build(Jit *jit, const JitOptions *options, Units *units, char *message) {
-    Status status = units_compile(options, units, message);
+    Status status = units_compile(&jit->arena, options, units, message);
+    jit->facts = (JitFacts){units->parts.count - units->loaded, units->loaded};
     if (status == STATUS_OK) status = link_units(jit, units, message);
+    if (status == STATUS_OK) status = find_entries(jit, message);
     units_free(units);
     return status;
 }
@@ -64,7 +79,7 @@ static void add_plan(Jit *jit, Units *units, const Plan *plan) {
     add_steps(jit, units, plan->step, plan->steps);
     const char *name = arena_string(&jit->arena, plan->name, strlen(plan->name));
     const char *symbol = units_plan(&jit->arena, units, plan);
-    vec_push(&jit->arena, &jit->entries, (Alias){name, symbol});
+    vec_push(&jit->arena, &jit->entries, (Alias){name, symbol, 0});
 }
 
 /* Either list may be empty. */
@@ -109,7 +124,8 @@ static void *jit_address(const Jit *jit, const Alias *alias, uint32_t count,
                          const char *name) {
     for (uint32_t i = 0; i < count; i++) {
         if (strcmp(alias[i].name, name)) continue;
-        LLVMOrcExecutorAddress address = 0;
+        LLVMOrcExecutorAddress address = alias[i].address;
+        if (address) return (void *)(uintptr_t)address;
         LLVMErrorRef error = LLVMOrcLLJITLookup(jit->lljit, &address, alias[i].symbol);
         if (!error) return (void *)(uintptr_t)address;
         LLVMConsumeError(error);
@@ -124,6 +140,10 @@ tn_task *jit_kernel(const Jit *jit, const char *kernel_name) {
 
 tn_entry *jit_entry(const Jit *jit, const char *name) {
     return (tn_entry *)jit_address(jit, jit->entries.at, jit->entries.count, name);
+}
+
+JitFacts jit_facts(const Jit *jit) {
+    return jit->facts;
 }
 
 void jit_free(Jit *jit) {

@@ -1,13 +1,10 @@
-/* Units to objects: emit, optimise lightly, generate code; several threads at once. */
+/* Units: which there are, their symbols, their LLVM IR and its light optimisation. */
 #include "codegen/llvm/object.h"
-#include "codegen/llvm/cache.h"
 #include "codegen/llvm/driver.h"
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Transforms/PassBuilder.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The loops come in their final shape, so all that is left is to clean up addresses. */
@@ -104,13 +101,6 @@ void units_glue(Arena *arena, Units *units, const Glue *glue) {
     unit_symbol(arena, units, &unit, "tn_glue_");
 }
 
-void units_free(Units *units) {
-    for (uint32_t i = 0; i < units->list.count; i++) {
-        if (units->list.at[i].object) LLVMDisposeMemoryBuffer(units->list.at[i].object);
-        units->list.at[i].object = NULL;
-    }
-}
-
 static void declare_kernels(Emitter *e, const Units *units, const PlanStep *step,
                             uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
@@ -159,112 +149,4 @@ Status unit_optimise(Emitter *e, const Machine *machine, char *message) {
     snprintf(message, 512, "LLVM's passes: %s", text);
     LLVMDisposeErrorMessage(text);
     return STATUS_BUG;
-}
-
-static Status unit_generate(Emitter *e, const Units *units, Unit *unit,
-                            const Machine *machine, char *message) {
-    unit_emit(e, units, unit);
-    Status status = unit_optimise(e, machine, message);
-    if (status != STATUS_OK) return status;
-    char *words = NULL;
-    if (LLVMTargetMachineEmitToMemoryBuffer(machine->handle, e->module, LLVMObjectFile,
-                                            &words, &unit->object))
-        return failed(message, "LLVM's code generation", words);
-    return STATUS_OK;
-}
-
-/* What the compiling threads share: the next unit to take, and the first failure. */
-typedef struct Work {
-    const Target *target;
-    const char *cache; /* NULL: none */
-    Units *units;
-    atomic_uint next;
-    pthread_mutex_t lock;
-    Status status;
-    char *message;
-} Work;
-
-static Status unit_compile(const Work *work, Unit *unit, const Machine *machine,
-                           char *message) {
-    Guard guard;
-    Arena scratch;
-    Emitter e;
-    arena_init(&scratch, &guard);
-    emitter_begin(&e, &scratch, work->target, unit->symbol);
-    Status status;
-    if (guard_enter(guard)) {
-        snprintf(message, 512, "%s", guard.message);
-        status = guard.status;
-    } else {
-        status = unit_generate(&e, work->units, unit, machine, message);
-    }
-    emitter_end(&e);
-    arena_free(&scratch);
-    return status;
-}
-
-/* From the cache or anew; the machine is made for the first unit that needs one. */
-static Status unit_get(const Work *work, Unit *unit, Machine *machine, char *message) {
-    if (work->cache) unit->object = cache_get(work->cache, work->target, &unit->key);
-    if (unit->object) return STATUS_OK;
-    if (!machine->handle) {
-        snprintf(message, 512, "LLVM has no code generator for this machine");
-        Status status = machine_new(work->target, machine);
-        if (status != STATUS_OK) return status;
-    }
-    Status status = unit_compile(work, unit, machine, message);
-    if (status == STATUS_OK && work->cache)
-        cache_put(work->cache, work->target, &unit->key, unit->object);
-    return status;
-}
-
-static void work_fail(Work *work, Status status, const char *message) {
-    pthread_mutex_lock(&work->lock);
-    if (work->status == STATUS_OK) {
-        work->status = status;
-        snprintf(work->message, 512, "%s", message);
-    }
-    pthread_mutex_unlock(&work->lock);
-}
-
-static void *work_run(void *context) {
-    Work *work = context;
-    Machine machine = {0};
-    char message[512] = "";
-    Status status = STATUS_OK;
-    uint32_t count = work->units->list.count;
-    for (uint32_t i;
-         status == STATUS_OK && (i = atomic_fetch_add(&work->next, 1)) < count;)
-        status = unit_get(work, &work->units->list.at[i], &machine, message);
-    if (status != STATUS_OK) work_fail(work, status, message);
-    machine_free(&machine);
-    return NULL;
-}
-
-#define THREADS_MAX 64
-
-static int by_size(const void *a, const void *b) {
-    const Unit *x = a, *y = b;
-    return (x->key.length < y->key.length) - (x->key.length > y->key.length);
-}
-
-Status units_compile(const JitOptions *options, Units *units, char *message) {
-    Work work = {.target = options->target,
-                 .cache = options->cache,
-                 .units = units,
-                 .message = message};
-    /* The largest first, so that no thread is left with a long one at the end. */
-    qsort(units->list.at, units->list.count, sizeof *units->list.at, by_size);
-    pthread_mutex_init(&work.lock, NULL);
-    pthread_t thread[THREADS_MAX];
-    int want = options->threads < THREADS_MAX ? options->threads : THREADS_MAX,
-        started = 0;
-    if ((uint32_t)want > units->list.count) want = (int)units->list.count;
-    while (started + 1 < want && !pthread_create(&thread[started], NULL, work_run, &work))
-        started++;
-    work_run(&work);
-    for (int i = 0; i < started; i++) pthread_join(thread[i], NULL);
-    pthread_mutex_destroy(&work.lock);
-    if (work.status != STATUS_OK) units_free(units);
-    return work.status;
 }

@@ -1,5 +1,4 @@
-/* Objects in memory: one machine-code module for every distinct kernel and every driver.
- */
+/* Objects in memory: distinct kernels, drivers and glue, compiled a part at a time. */
 #ifndef TN_CODEGEN_LLVM_OBJECT_H
 #define TN_CODEGEN_LLVM_OBJECT_H
 
@@ -14,8 +13,16 @@ typedef struct Unit {
     const Glue *glue;
     const char *symbol;
     Key key;
-    LLVMMemoryBufferRef object; /* owned by whoever takes it */
 } Unit;
+
+/* Units that become one LLVM module and are kept as one object: a large one alone, small ones
+ * together, for which a module of their own would be half of the work.  Which are together
+ * follows from the units only, so equal programs have equal objects. */
+typedef struct Part {
+    uint32_t first, count; /* in the list, which is in order of parts then */
+    Key key;
+    LLVMMemoryBufferRef object; /* owned by whoever takes it */
+} Part;
 
 /* The code of a kernel, which it may share with equal ones. */
 typedef struct KernelName {
@@ -26,6 +33,8 @@ typedef struct KernelName {
 typedef struct Units {
     VEC(Unit) list;
     VEC(KernelName) names;
+    VEC(Part) parts; /* once compiled */
+    uint32_t loaded; /* of them: from the cache */
 } Units;
 
 /* The symbol of a kernel; appends its unit unless an equal one is there. */
@@ -36,10 +45,10 @@ void units_glue(Arena *arena, Units *units, const Glue *glue);
 
 /* Compiles the units on options->threads threads.  On failure no object is left and
  * `message` (512 bytes) says why. */
-Status units_compile(const JitOptions *options, Units *units, char *message);
+Status units_compile(Arena *arena, const JitOptions *options, Units *units,
+                     char *message);
 void units_free(Units *units); /* the objects */
 
-/* For text instead of objects. */
 typedef struct Machine {
     LLVMTargetMachineRef handle;
     char *triple;
