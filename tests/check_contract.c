@@ -55,36 +55,24 @@ static Val add_epilogue(Builder *b, Val y, Val bias) {
                      build_fill(b, type, 2));
 }
 
-static Func *conv_group(const Conv *c, Kind kind) {
-    Module *module = module_new(&arena, &diag);
-    module->stage = STAGE_GROUPS;
-    Func *g = module_func(module, "g", FUNC_GROUP);
-    Dim n = c->symbolic ? dim_symbol(&module->dims, "N", c->n + 2) : c->n;
-    int64_t oh = output_of(c, c->h), ow = output_of(c, c->w);
-    bool back = kind == BACK_DATA;
-    Dim dims[AX_COUNT] = {
-        n, back ? c->h : oh, back ? c->w : ow, c->groups, c->c, c->k, c->r, c->r};
-    Dim x_dim[] = {n, c->h, c->w, c->groups * c->c},
-        y_dim[] = {n, oh, ow, c->groups * c->k};
-    Dim w_dim[] = {c->groups, c->r, c->r, c->c, c->k};
-    Type x = type_tensor(c->x, 4, x_dim), y = type_tensor(c->x, 4, y_dim);
-    Type w = type_tensor(c->result, 5, w_dim);
-    if (back) x = y;
-    func_param(g, "a", ROLE_INPUT, x, (Span){0});
-    if (kind == BACK_WEIGHTS) y.elem = c->result;
-    func_param(g, "b", ROLE_INPUT, kind == BACK_WEIGHTS ? y : w, (Span){0});
-    Builder builder = {g, {0}};
-    AffineMap mx = {AX_COUNT,
-                    4,
-                    {axis_form(AX_N), axis_form(AX_H), axis_form(AX_W), axis_form(AX_C)}};
-    AffineMap my = {AX_COUNT,
-                    4,
-                    {axis_form(AX_N), axis_form(AX_H), axis_form(AX_W), axis_form(AX_K)}};
-    AffineMap mw = {AX_COUNT,
-                    5,
-                    {axis_form(AX_G), axis_form(AX_R), axis_form(AX_S), axis_form(AX_C),
-                     axis_form(AX_K)}};
-    AffineMap *moved = back ? &my : &mx;
+/* The maps of a convolution: of the image, of the filtered, of the weights. */
+typedef struct ConvMaps {
+    AffineMap x, y, w;
+} ConvMaps;
+
+static ConvMaps conv_maps(const Conv *c, bool back) {
+    ConvMaps m = {
+        .x = {AX_COUNT,
+              4,
+              {axis_form(AX_N), axis_form(AX_H), axis_form(AX_W), axis_form(AX_C)}},
+        .y = {AX_COUNT,
+              4,
+              {axis_form(AX_N), axis_form(AX_H), axis_form(AX_W), axis_form(AX_K)}},
+        .w = {AX_COUNT,
+              5,
+              {axis_form(AX_G), axis_form(AX_R), axis_form(AX_S), axis_form(AX_C),
+               axis_form(AX_K)}}};
+    AffineMap *moved = back ? &m.y : &m.x;
     for (uint32_t i = 0; i < 2; i++) {
         Affine *f = &moved->dim[1 + i];
         f->coefficient[AX_H + i] = back ? 1 : c->stride;
@@ -92,27 +80,52 @@ static Func *conv_group(const Conv *c, Kind kind) {
         f->offset = back ? c->pad : -c->pad;
         f->divisor = back ? c->stride : 1;
     }
-    mx.dim[3].coefficient[AX_G] = c->c;
-    my.dim[3].coefficient[AX_G] = c->k;
+    m.x.dim[3].coefficient[AX_G] = c->c;
+    m.y.dim[3].coefficient[AX_G] = c->k;
+    return m;
+}
+
+/* Parameters `a` and `b`, two of image, filtered and weights; `bias` where it is used. */
+static void conv_params(Func *g, const Conv *c, Kind kind, Dim n) {
+    int64_t oh = output_of(c, c->h), ow = output_of(c, c->w);
+    Dim x_dim[] = {n, c->h, c->w, c->groups * c->c},
+        y_dim[] = {n, oh, ow, c->groups * c->k};
+    Dim w_dim[] = {c->groups, c->r, c->r, c->c, c->k};
+    Type x = type_tensor(c->x, 4, x_dim), y = type_tensor(c->x, 4, y_dim);
+    Type w = type_tensor(c->result, 5, w_dim);
+    func_param(g, "a", ROLE_INPUT, kind == BACK_DATA ? y : x, (Span){0});
+    y.elem = c->result;
+    func_param(g, "b", ROLE_INPUT, kind == BACK_WEIGHTS ? y : w, (Span){0});
+    Dim count = kind == BACK_DATA ? c->c : c->k;
+    if (c->epilogue)
+        func_param(g, "bias", ROLE_INPUT, type_tensor(c->result, 1, &count), (Span){0});
+}
+
+static Func *conv_group(const Conv *c, Kind kind) {
+    Module *module = module_new(&arena, &diag);
+    module->stage = STAGE_GROUPS;
+    Func *g = module_func(module, "g", FUNC_GROUP);
+    Dim n = c->symbolic ? dim_symbol(&module->dims, "N", c->n + 2) : c->n;
+    const bool back = kind == BACK_DATA, weights = kind == BACK_WEIGHTS;
+    Dim dims[AX_COUNT] = {n,
+                          back ? c->h : output_of(c, c->h),
+                          back ? c->w : output_of(c, c->w),
+                          c->groups,
+                          c->c,
+                          c->k,
+                          c->r,
+                          c->r};
+    conv_params(g, c, kind, n);
+    ConvMaps m = conv_maps(c, back);
     /* Results have an axis a form: groups and channels apart. */
-    AffineMap out = mw;
-    if (kind != BACK_WEIGHTS) {
-        out = (AffineMap){AX_COUNT,
-                          5,
-                          {axis_form(AX_N), axis_form(AX_H), axis_form(AX_W),
-                           axis_form(AX_G), axis_form(back ? AX_C : AX_K)}};
-    }
-    const AffineMap *ma = back ? &my : &mx, *mb = kind == BACK_WEIGHTS ? &my : &mw;
-    Val v = NO_VAL;
-    if (c->epilogue) {
-        Dim count = kind == BACK_DATA ? c->c : c->k;
-        Val bias = func_param(g, "bias", ROLE_INPUT, type_tensor(c->result, 1, &count),
-                              (Span){0});
-        v = build_contract(&builder, 0, 1, AX_COUNT, dims, ma, mb, &out);
-        v = add_epilogue(&builder, v, bias);
-    } else {
-        v = build_contract(&builder, 0, 1, AX_COUNT, dims, ma, mb, &out);
-    }
+    AffineMap out = {AX_COUNT,
+                     5,
+                     {axis_form(AX_N), axis_form(AX_H), axis_form(AX_W), axis_form(AX_G),
+                      axis_form(back ? AX_C : AX_K)}};
+    Builder builder = {g, {0}};
+    Val v = build_contract(&builder, 0, 1, AX_COUNT, dims, back ? &m.y : &m.x,
+                           weights ? &m.y : &m.w, weights ? &m.w : &out);
+    if (c->epilogue) v = add_epilogue(&builder, v, 2);
     func_result(g, "out", ROLE_OUTPUT, v, -1);
     return g;
 }
