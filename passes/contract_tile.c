@@ -170,12 +170,16 @@ static void order_rows(Search *s) {
 }
 
 /* Work of a k step of one tile in FMA slots: two FMAs a cycle, four cycles until a sum may be
- * added to again, loads and the loop in what is left of the front end. */
+ * added to again, so that few sums wait for each other at times; loads and the loop in what is
+ * left of the front end. */
 static double tile_cost(const Search *s, uint32_t rows, uint32_t vectors) {
+    enum { PLENTY = 12 };
     double fma = rows * vectors, loads = rows + vectors;
-    double cost = fma > loads ? fma : loads;
+    double cost = fma > loads ? fma : 1.1 * loads;
     double least = s->t->known_rows ? 11 : 8; /* these loops are not unrolled */
-    return (cost < least ? least : cost) + 0.1 * loads + 0.6;
+    if (cost < least) cost = least;
+    if (cost < PLENTY) cost += 0.25 * (PLENTY - cost);
+    return cost + 0.1 * rows + 0.25 * vectors + 0.6;
 }
 
 /* Setting a pointer for each row, once a run. */
@@ -189,6 +193,9 @@ static bool tile_fits(const Search *s, uint32_t rows, uint32_t vectors) {
     uint32_t used = rows * vectors + vectors + 1;
     bool one = s->t->uniform || s->t->known_rows || s->t->even % rows == 0;
     uint32_t pointers = one ? 1 : rows;
+    /* Long rows a multiple of 4 KiB apart meet in the sets of L1, whose ways may be eight. */
+    bool meet = s->t->uniform && s->t->row_step % 1024 == 0;
+    if (meet && rows > 8 && s->t->loop[s->t->loops - 1].extent > 128) return false;
     return used < s->target->registers && pointers <= 8; /* general registers are 15 */
 }
 
@@ -214,6 +221,31 @@ static double dots_cost(const Search *s, uint32_t rows, uint32_t dots) {
     return (rows * dots + rows + dots) * steps + rows * dots * ADDING / (double)k;
 }
 
+typedef struct Columns {
+    uint32_t vectors, tail, dots;
+    int64_t full; /* panels of `vectors` */
+} Columns;
+
+/* A tile of `rows` rows over all columns. */
+static double row_cost(const Search *s, uint32_t rows, const Columns *c) {
+    double pointers = pointer_cost(s, rows);
+    double cost = (double)c->full * (tile_cost(s, rows, c->vectors) + pointers);
+    if (c->tail) cost += tile_cost(s, rows, c->tail) + pointers;
+    if (c->dots) cost += dots_cost(s, rows, c->dots) + pointers;
+    return cost;
+}
+
+/* All rows: of a last, lower tile that reads B as a whole for few rows, or of one that computes
+ * rows twice. */
+static double rows_cost(const Search *s, uint32_t rows, const Columns *c) {
+    uint32_t rest = (uint32_t)(s->t->rows_max % rows);
+    double tile = row_cost(s, rows, c), last = 0;
+    if (rest) last = s->t->uniform ? row_cost(s, rest, c) : tile;
+    if (rest && last < 0.5 * tile) last = 0.5 * tile;
+    int64_t full = s->t->rows_max / rows;
+    return (double)full * tile + last;
+}
+
 /* Rows and vectors of a register tile: the least work for all rows and columns. */
 static void choose_tile(Search *s) {
     enum { PACKING = 2 }; /* a column's element; others may be read in place */
@@ -231,11 +263,8 @@ static void choose_tile(Search *s) {
                 uint32_t tail = (all - !!dots) % vectors;
                 int64_t full = (all - !!dots) / vectors;
                 if (dots && (tail || !full)) continue;
-                double pointers = pointer_cost(s, rows);
-                double cost = (double)full * (tile_cost(s, rows, vectors) + pointers);
-                if (tail) cost += tile_cost(s, rows, tail) + pointers;
-                if (dots) cost += dots_cost(s, rows, dots) + pointers;
-                cost *= (double)ceil_div(t->rows_max, rows);
+                Columns columns = {vectors, tail, dots, full};
+                double cost = rows_cost(s, rows, &columns);
                 if (dots) cost += PACKING * (double)cols / (double)s->c->runs;
                 if (best && cost >= best) continue;
                 best = cost;
