@@ -355,17 +355,23 @@ static const struct {
     double right, off;
 } trained[] = {
     {"resnet20", "plain", "cifar10_resnet20", "cifar10", .9173, .0003},
+    {"resnet56", "deep", "cifar10_resnet56", "cifar10", .9339, .0003},
     {"smallcnn", "plain", "mnist_trades_smallcnn", "mnist", .9948, .0003},
 };
 
+/* Each case twice: in the process, and from a shared object that carries the weights. */
+static const char *const ways[] = {"", "--library"};
+
 START_TEST(trained_networks_reach_their_accuracy) {
     char file[128];
+    const char *way = ways[_i % 2];
+    _i /= 2;
     snprintf(file, sizeof file, "models/%s.safetensors", trained[_i].weights);
     const char *folder = real_data(file);
     if (!folder) return;
     const Result *r = command_run(
-        "eval %s/examples/%s.tn %s --weights %s/%s --data %s --json", SOURCE_DIR,
-        trained[_i].program, trained[_i].block, folder, file, folder);
+        "eval %s/examples/%s.tn %s --weights %s/%s --data %s --json %s", SOURCE_DIR,
+        trained[_i].program, trained[_i].block, folder, file, folder, way);
     assert_code(r, 0);
     json_t *row = json_loads(r->out, 0, NULL);
     const json_t *test = json_object_get(row, "test");
@@ -410,13 +416,15 @@ static const struct {
 START_TEST(networks_repeat_outputs) {
     Tensor want, got;
     char file[128], path[512];
+    const char *way = ways[_i % 2];
+    _i /= 2;
     snprintf(file, sizeof file, "models/%s", pairs[_i].weights);
     const char *folder = real_data(file);
     if (!folder) return;
     const Result *r = command_run(
         "run %s/examples/%s.tn planes --weights %s/%s/weights.safetensors "
-        "--in %s/%s/test_data_set/%s/input_0.npy --out y.npy",
-        SOURCE_DIR, pairs[_i].program, folder, file, folder, file, pairs[_i].pair);
+        "--in %s/%s/test_data_set/%s/input_0.npy --out y.npy %s",
+        SOURCE_DIR, pairs[_i].program, folder, file, folder, file, pairs[_i].pair, way);
     assert_code(r, 0);
     snprintf(path, sizeof path, "%s/%s/test_data_set/%s/output_0.npy", folder, file,
              pairs[_i].pair);
@@ -457,9 +465,9 @@ Suite *suite_weights(void) {
     t = tcase_create("trained networks");
     tcase_add_checked_fixture(t, scratch_open, scratch_close);
     tcase_set_timeout(t, 600);
-    tcase_add_loop_test(t, trained_networks_reach_their_accuracy, 0, COUNT(trained));
+    tcase_add_loop_test(t, trained_networks_reach_their_accuracy, 0, 2 * COUNT(trained));
     tcase_add_test(t, resnet56_fits);
-    tcase_add_loop_test(t, networks_repeat_outputs, 0, COUNT(pairs));
+    tcase_add_loop_test(t, networks_repeat_outputs, 0, 2 * COUNT(pairs));
     suite_add_tcase(suite, t);
     return suite;
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { OPENINGS = 20 }; /* of a library, of which the fastest counts */
+
 typedef struct Bench {
     const char *name; /* of the case; NULL while names are collected */
     List names;       /* owned, from mem_alloc */
@@ -126,12 +128,13 @@ static Status profile(Session *s, const Callable *callable, const Ports *ports,
     s->timed = false;
     s->parallel = inner;
     if (status == STATUS_OK) {
-        JitFacts facts = jit_facts(s->jit);
-        printf("compiled in %.1f ms: frontend %.1f, passes %.1f, plan %.1f, code %.1f; "
-               "objects: %u made, %u from the cache\n",
+        printf("compiled in %.1f ms: frontend %.1f, passes %.1f, plan %.1f, code %.1f",
                1e3 * session_compile_seconds(s), 1e3 * s->spent.frontend,
-               1e3 * s->spent.passes, 1e3 * s->spent.plan, 1e3 * s->spent.code,
-               facts.compiled, facts.loaded);
+               1e3 * s->spent.passes, 1e3 * s->spent.plan, 1e3 * s->spent.code);
+        JitFacts facts = s->jit ? jit_facts(s->jit) : (JitFacts){0};
+        if (s->jit)
+            printf("; objects: %u made, %u from the cache", facts.compiled, facts.loaded);
+        printf("\n");
         profile_print(profile, s->program->module);
     }
     return status;
@@ -166,6 +169,10 @@ static void print_row(const Options *options, const Bench *bench, const json_t *
            json_number_value(json_object_get(row, "gflops")),
            json_number_value(json_object_get(row, "gbs")),
            json_integer_value(json_object_get(row, "peak_mb")));
+    if (json_object_get(row, "open_s"))
+        printf("  opened in %.2f ms, init %.2f",
+               1e3 * json_number_value(json_object_get(row, "open_s")),
+               1e3 * json_number_value(json_object_get(row, "init_s")));
     double before = old_seconds(bench->old, row);
     if (before > 0)
         printf("  %.2f times as fast",
@@ -180,7 +187,7 @@ static Status find_case(Session *s, const char *name, const Func **func,
     if (session_names_train(s, name)) {
         *block = session_train(s, name);
         if (!*block) return STATUS_INPUT;
-        session_want(s, (*block)->init);
+        session_want_init(s, (*block)->init);
         session_want(s, (*block)->step);
         *func = (*block)->step;
         return STATUS_OK;
@@ -204,10 +211,13 @@ static Status case_body(Session *s) {
     const TrainBlock *block = NULL;
     Ports ports = {0};
     Timing timing = {0};
+    LibraryTimes times = {0};
     Status status = session_load(s, DATA_DESCRIBE, NULL, 0);
     if (status == STATUS_OK) status = find_case(s, bench->name, &func, &block);
     if (status == STATUS_OK) status = make_ports(s, func, &ports);
     if (status == STATUS_OK) status = session_compile(s);
+    if (status == STATUS_OK && s->library)
+        status = session_library_time(s, OPENINGS, &times);
     if (status == STATUS_OK) status = prepare_state(s, block);
     if (status == STATUS_OK) {
         Callable callable = session_entry(s, func);
@@ -217,6 +227,10 @@ static Status case_body(Session *s) {
                                     plan_effort(s->program->module, callable.plan));
             json_object_set_new(row, "work_mb",
                                 json_real(1e-6 * (double)callable.plan->work_bytes));
+            if (s->library) {
+                json_object_set_new(row, "open_s", json_real(times.open));
+                json_object_set_new(row, "init_s", json_real(times.init));
+            }
             print_row(s->options, bench, row);
             json_array_append_new(bench->rows, row);
             if (s->options->profile)

@@ -22,7 +22,7 @@ typedef struct Options {
     const char *weights, *data, *pictures, *out, *name, *after, *results, *compare, *cpu,
         *attack, *eps;
     bool fit, guarded, resume, explain, kernels, tiles, profile, jsonl, json, no_cache,
-        no_winograd, help;
+        library, no_winograd, help;
 } Options;
 
 typedef Status Verb(const Options *options);

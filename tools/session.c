@@ -20,7 +20,8 @@ void session_close(Session *s) {
     if (!s) return;
     if (s->jit) jit_free(s->jit);
     if (s->pool) tn_pool_free(s->pool);
-    mem_free(s->state);
+    if (!s->library) mem_free(s->state);
+    session_library_free(s);
     mem_free(s->work);
     data_shelf_free(&s->shelf);
     arena_free(&s->scratch);
@@ -131,6 +132,11 @@ void session_want(Session *s, Func *func) {
     vec_push(&s->arena, &s->wanted, func);
 }
 
+void session_want_init(Session *s, Func *init) {
+    s->init = init;
+    session_want(s, init);
+}
+
 const Entry *session_want_entry(Session *s, const char *name) {
     double start = seconds_now();
     const Entry *entry =
@@ -151,7 +157,7 @@ const TrainBlock *session_train(Session *s, const char *name) {
 const TrainBlock *session_want_train(Session *s, const char *name) {
     const TrainBlock *block = session_train(s, name);
     if (!block) return NULL;
-    session_want(s, block->init);
+    session_want_init(s, block->init);
     for (uint32_t i = 0; i < block->phases; i++) session_want(s, block->phase[i].step);
     session_want(s, block->report);
     if (block->attack) session_want(s, block->attack);

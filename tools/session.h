@@ -29,12 +29,15 @@ typedef struct SessionSettings {
     const char *cache;      /* folder of compiled objects, NULL: none */
     int threads;            /* 0: the processor's */
     bool no_winograd;       /* all convolutions directly */
+    bool library;           /* wanted code is called through a shared object */
     bool with_init;         /* entries get an init of their own */
     bool with_attack;       /* train blocks get the entry of their attack */
     uint32_t bindings, sets;
     const Binding *binding;
     const char *const (*set)[2]; /* fields of train blocks: name, source text */
 } SessionSettings;
+
+typedef struct SessionLibrary SessionLibrary;
 
 typedef struct Session {
     Guard guard;
@@ -54,11 +57,13 @@ typedef struct Session {
     Program *program;
     bool is_graph; /* the file was the graph's own text: entries only, made already */
     VEC(Func *) wanted; /* entries that session_compile makes callable */
+    const Func *init;   /* of them: the first values of a train block, or NULL */
     const Layout *layout;
     const Plan **plan; /* [wanted.count] */
     Jit *jit;
-    tn_pool *pool;        /* NULL with one thread */
-    tn_parallel parallel; /* used when there is a pool, or `timed` */
+    SessionLibrary *library; /* one of the two */
+    tn_pool *pool;           /* NULL with one thread */
+    tn_parallel parallel;    /* used when there is a pool, or `timed` */
     bool timed;
     void *state, *work; /* blocks for the largest entry */
     struct {
@@ -105,6 +110,7 @@ const TrainBlock *session_train(Session *session, const char *name); /* not want
 const TrainBlock *session_want_train(Session *session, const char *name);
 bool session_names_train(const Session *session, const char *name);
 void session_want(Session *session, Func *func);
+void session_want_init(Session *session, Func *init); /* the first values of a block */
 /* By either name; none: the first train block, else the first entry. */
 Status session_want_named(Session *session, const char *name);
 
@@ -133,6 +139,20 @@ Status session_call(Session *session, const Callable *callable, const void *cons
 /* The state block from the block's init entry, or from --weights, or both. */
 Status session_init(Session *session, const Func *init, int64_t seed);
 Status session_weights(Session *session, const char *path);
+
+/* session_library.c: a shared object in place of the JIT.  It is on the disk as long as the
+ * session, in a folder below TMPDIR. */
+typedef struct LibraryTimes {
+    double open,
+        init; /* seconds: of loading it and making a state; of the second alone */
+} LibraryTimes;
+Status session_library_compile(Session *session, int threads); /* and a state */
+Status session_library_init(Session *session, int64_t seed);
+void *session_library_state(const Session *session);
+tn_entry *session_library_entry(const Session *session, const Func *func);
+/* The least times of `rounds`; entries that were looked up before are gone. */
+Status session_library_time(Session *session, uint32_t rounds, LibraryTimes *best);
+void session_library_free(Session *session);
 
 /* Where compiled objects are kept, NULL when nowhere; made when it is not there. */
 const char *cache_folder(Arena *arena);

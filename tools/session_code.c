@@ -62,7 +62,7 @@ static Status make_blocks(Session *s, int threads) {
     for (uint32_t i = 0; i < s->wanted.count; i++)
         if (s->plan[i]->work_bytes > work) work = s->plan[i]->work_bytes;
     if (s->layout->bytes + work < memory_size()) {
-        s->state = mem_alloc((size_t)s->layout->bytes);
+        if (!s->library) s->state = mem_alloc((size_t)s->layout->bytes);
         s->work = mem_alloc((size_t)work);
     }
     if (!s->state || !s->work)
@@ -77,6 +77,17 @@ static Status make_blocks(Session *s, int threads) {
     return STATUS_OK;
 }
 
+static Status make_code(Session *s, int threads) {
+    char message[MESSAGE_BYTES];
+    if (s->settings.library) return session_library_compile(s, threads);
+    const JitOptions options = {
+        .target = &s->target, .cache = s->settings.cache, .threads = threads};
+    double start = seconds_now();
+    Status status = jit_new(&options, s->plan, s->wanted.count, &s->jit, message);
+    s->spent.code = seconds_now() - start;
+    return status == STATUS_OK ? status : session_fail(s, status, "%s", message);
+}
+
 Status session_compile(Session *s) {
     char message[MESSAGE_BYTES] = "";
     int threads = s->settings.threads ? s->settings.threads : processor_count();
@@ -87,15 +98,8 @@ Status session_compile(Session *s) {
             s, STATUS_SYSTEM,
             "this processor lacks %s, which %s has: it cannot run the code", message,
             s->target.cpu);
-    const JitOptions options = {
-        .target = &s->target,
-        .cache = s->settings.cache,
-        .threads = threads < processor_count() ? threads : processor_count()};
-    double start = seconds_now();
-    status = jit_new(&options, s->plan, s->wanted.count, &s->jit, message);
-    s->spent.code = seconds_now() - start;
-    if (status != STATUS_OK) return session_fail(s, status, "%s", message);
-    return make_blocks(s, threads);
+    status = make_code(s, threads < processor_count() ? threads : processor_count());
+    return status == STATUS_OK ? make_blocks(s, threads) : status;
 }
 
 double session_compile_seconds(const Session *s) {
@@ -103,10 +107,12 @@ double session_compile_seconds(const Session *s) {
 }
 
 Callable session_entry(Session *s, const Func *func) {
-    for (uint32_t i = 0; i < s->wanted.count; i++)
-        if (s->wanted.at[i] == func)
-            return (Callable){func->name, func, s->plan[i], jit_entry(s->jit, func->name),
-                              0};
+    for (uint32_t i = 0; i < s->wanted.count; i++) {
+        if (s->wanted.at[i] != func) continue;
+        tn_entry *entry =
+            s->library ? session_library_entry(s, func) : jit_entry(s->jit, func->name);
+        return (Callable){func->name, func, s->plan[i], entry, 0};
+    }
     bug(&s->arena, "entry '%s' was not asked for", func->name);
 }
 
@@ -130,11 +136,13 @@ Status session_call(Session *s, const Callable *callable, const void *const *in,
     union {
         const void *pointer;
         int64_t n;
-    } frame[MAX_PORTS + 1];
-    uint32_t inputs = func_inputs(callable->func, port);
-    for (uint32_t i = 0; i < inputs; i++) frame[i].pointer = in[i];
-    frame[inputs].n = n;
-    int code = callable->entry(s->state, s->work, frame, out,
+    } frame[MAX_PORTS + 2];
+    uint32_t at = func_inputs(callable->func, port);
+    for (uint32_t i = 0; i < at; i++) frame[i].pointer = in[i];
+    if (callable->plan->has_n) frame[at++].n = n;
+    frame[at].n = callable->plan->work_bytes; /* a library wants to know */
+    void *state = s->library ? session_library_state(s) : s->state;
+    int code = callable->entry(state, s->work, frame, out,
                                s->pool || s->timed ? &s->parallel : NULL);
     if (code == TN_OK) return STATUS_OK;
     bool ours =
@@ -144,6 +152,7 @@ Status session_call(Session *s, const Callable *callable, const void *const *in,
 }
 
 Status session_init(Session *s, const Func *init, int64_t seed) {
+    if (s->library) return session_library_init(s, seed);
     Callable callable = session_entry(s, init);
     int32_t word = (int32_t)seed;
     const void *in[MAX_PORTS] = {&word};
@@ -152,6 +161,7 @@ Status session_init(Session *s, const Func *init, int64_t seed) {
 
 Status session_weights(Session *s, const char *path) {
     char message[MESSAGE_BYTES];
+    if (s->library) return STATUS_OK; /* embedded */
     if (checkpoint_read(path, s->layout, CHECKPOINT_WEIGHTS, s->state, NULL, message))
         return STATUS_OK;
     return session_fail(s, STATUS_INPUT, "%s", message);

@@ -100,6 +100,7 @@ Status session_run(const Options *options, const char *path, SessionBody *body,
     const SessionSettings settings = {.cpu = options->cpu,
                                       .data = options->data,
                                       .threads = (int)options->threads,
+                                      .library = options->library,
                                       .no_winograd = options->no_winograd};
     Session *s = session_open(path, &settings);
     if (!s) {
