@@ -53,12 +53,6 @@ static Value region_close(Elab *e, Region *region, Value z) {
     return tree_map(e, &z, part_leaf, region);
 }
 
-/* Random numbers inside go on with the rounds of the loop around. */
-static Val outer_round(Elab *e, Frame *outer) {
-    if (outer->round == NO_VAL) return NO_VAL;
-    return frame_use(e, &(Tensor){.frame = outer, .val = outer->round});
-}
-
 static Value run_region(Elab *e, const Closure *method, const Value *arg, uint32_t args,
                         Span span) {
     Frame *outer = e->frame;
@@ -66,7 +60,6 @@ static Value run_region(Elab *e, const Closure *method, const Value *arg, uint32
     const bool training = e->training, fixed = e->fixed;
     const char *attacked = e->attacked;
     e->frame = region.frame;
-    region.frame->round = outer_round(e, outer);
     e->training = false;
     e->fixed = true;
     e->attacked = closure_name(arg[0].function);

@@ -294,10 +294,11 @@ Value builtin_iota(Elab *e, const Value *arg, Span span) {
     return elab_tensor(e, elab_emit(e, OP_iota, NULL, 0, attr, 3, span));
 }
 
-/* The round of the innermost loop, and 0 outside of loops. */
-static Val random_round(Elab *e, Span span) {
+/* Each round of each loop around draws anew; 0 outside of loops. */
+static Val random_turn(Elab *e, Span span) {
     Builder b = elab_builder(e, span);
-    return e->frame->round != NO_VAL ? e->frame->round : build_const(&b, ELEM_i32, 0);
+    const Val turn = frame_turn(e, span);
+    return turn != NO_VAL ? turn : build_const(&b, ELEM_i32, 0);
 }
 
 Value builtin_random(Elab *e, const Value *arg, Span span) {
@@ -307,6 +308,6 @@ Value builtin_random(Elab *e, const Value *arg, Span span) {
     Value seed = run_seed(e), step = run_step(e);
     Attr attr[] = {attr_ints(ATTR_dims, dim, rank), attr_int(ATTR_site, e->run->sites++)};
     Val val[] = {frame_use(e, &seed.tensor), frame_use(e, &step.tensor),
-                 random_round(e, span)};
+                 random_turn(e, span)};
     return elab_tensor(e, elab_emit(e, OP_random, val, 3, attr, 2, span));
 }

@@ -37,7 +37,9 @@ struct Frame {
     Frame *parent; /* NULL: an entry's own */
     Func *func;    /* not in the module; copied into it by frame_finish */
     VEC(Import) imports;
-    Val round; /* i32[]: number of the round of the loop, NO_VAL outside of loops */
+    Val round;     /* i32[]: number of the round, NO_VAL where this is no loop's body */
+    int64_t count; /* of rounds */
+    Val turn;      /* i32[]: of all loops around, where frame_turn was asked for it */
 };
 
 /* ---- models --------------------------------------------------------------------------- */
@@ -214,7 +216,10 @@ const char *dim_text(Elab *e, Dim dim);
 bool elab_within_memory(Elab *e, const Type *type, Span span);
 Frame *frame_new(Elab *e, Frame *parent);
 Val frame_placeholder(Elab *e, Frame *frame, const Type *type, Span span);
-Val frame_use(Elab *e, const Tensor *tensor); /* in e->frame */
+Val frame_use(Elab *e, const Tensor *tensor);
+/* In e->frame, the number of this round among all rounds of all loops around it: NO_VAL outside
+ * of loops. */
+Val frame_turn(Elab *e, Span span); /* in e->frame */
 /* A parameter or result of a body, by its place in the frame. */
 typedef struct FramePort {
     const char *name;

@@ -7,7 +7,7 @@
 Frame *frame_new(Elab *e, Frame *parent) {
     Frame *frame = arena_new(e->arena, Frame);
     frame->parent = parent;
-    frame->round = NO_VAL;
+    frame->round = frame->turn = NO_VAL;
     frame->func = arena_new(e->arena, Func);
     *frame->func = (Func){.module = e->module, .name = "", .kind = FUNC_BODY};
     return frame;
@@ -37,6 +37,24 @@ static Val frame_take(Elab *e, Frame *frame, Frame *from, Val val) {
 
 Val frame_use(Elab *e, const Tensor *tensor) {
     return frame_take(e, e->frame, tensor->frame, tensor->val);
+}
+
+/* outer turn * count + round; without a loop around just the round. */
+static Val turn_of(Elab *e, Frame *frame, Span span) {
+    if (frame->turn != NO_VAL || !frame->parent) return frame->turn;
+    const Val around = turn_of(e, frame->parent, span);
+    const Val outer =
+        around == NO_VAL ? NO_VAL : frame_take(e, frame, frame->parent, around);
+    Builder b = {frame->func, elab_span(e, span)};
+    frame->turn = frame->round == NO_VAL ? outer : frame->round;
+    if (frame->round == NO_VAL || outer == NO_VAL) return frame->turn;
+    const Val count = build_const(&b, ELEM_i32, (double)frame->count);
+    frame->turn = build_add(&b, build_mul(&b, outer, count), frame->round);
+    return frame->turn;
+}
+
+Val frame_turn(Elab *e, Span span) {
+    return turn_of(e, e->frame, span);
 }
 
 /* map[inner] is set for what became a parameter of `to`, NO_VAL elsewhere. */
@@ -229,6 +247,7 @@ Value elab_repeat(Elab *e, Env env, const Ast *ast) {
         return value_unknown;
     }
     Frame *outer = e->frame;
+    loop.frame->count = count.integer;
     e->frame = loop.frame;
     Value body = loop_run_body(e, env, ast, &loop);
     bool ok = true;
