@@ -116,6 +116,26 @@ run("pgd_l1", inside_l1(x + 0.1 * noise, 2),
     lambda z, g, s: inside_l1(z + 0.7 * g / column(g.flatten(1).abs().sum(1)), 2), ce, 8)
 
 
+
+
+def kl(z):
+    return F.kl_div(F.log_softmax(logits(z), 1), torch.softmax(logits(x), 1), reduction="none").sum(1)
+
+
+def trades_l2(iters, eps, step):
+    """The L2 branch of Zhang et al. 2019: box before ball, the box once more at the end."""
+    run("trades_l2", x + 0.3 * noise, lambda z, g, s: ball((z + step * g / length(g)).clamp(0, 1), eps), kl, iters)
+    arrays["trades_l2"] = arrays["trades_l2"].clip(0, 1)
+
+
+def ball(z, eps):
+    d = z - x
+    return x + d * (eps / length(d)).clamp_max(1)
+
+
+trades_l2(8, 0.8, 0.2)
+
+
 def momentum(z, g, state):
     state["m"] = state.get("m", 0) + g / column(g.flatten(1).abs().sum(1))
     return inside(z + 0.02 * state["m"].sign(), 0.1)
