@@ -3,25 +3,49 @@
 
 /* ---- settings ------------------------------------------------------------------------- */
 
-static bool data_argument(Training *t, const AstArg *arg, const Value *v) {
+static bool data_argument(Training *t, const char *name, const Ast *value) {
     DataSpec *data = &t->block->data;
     int64_t *number = NULL;
-    if (!strcmp(arg->name, "batch")) number = &data->batch;
-    if (!strcmp(arg->name, "validate")) number = &data->validate;
-    if (!strcmp(arg->name, "replay")) number = &data->replay;
-    if (!strcmp(arg->name, "examples")) number = &data->examples;
-    if (!strcmp(arg->name, "classes")) number = &data->classes;
-    if (number && v->kind == VALUE_int && v->integer >= 0) {
-        *number = v->integer;
+    if (!strcmp(name, "augment")) {
+        t->augment = value;
         return true;
     }
-    if (!strcmp(arg->name, "shape"))
-        return want_dims(&t->e, v, arg->value->span, data->dim, &data->rank) &&
+    if (!strcmp(name, "batch")) number = &data->batch;
+    if (!strcmp(name, "validate")) number = &data->validate;
+    if (!strcmp(name, "replay")) number = &data->replay;
+    if (!strcmp(name, "examples")) number = &data->examples;
+    if (!strcmp(name, "classes")) number = &data->classes;
+    const Value v = elab_expression(&t->e, t->env, value);
+    if (number && v.kind == VALUE_int && v.integer >= 0) {
+        *number = v.integer;
+        return true;
+    }
+    if (!strcmp(name, "shape"))
+        return want_dims(&t->e, &v, value->span, data->dim, &data->rank) &&
                data->rank < MAX_RANK;
-    elab_error(&t->e, arg->value->span,
-               "`%s` of the data is to be a whole number, found %s", arg->name,
-               elab_words(&t->e, v));
+    elab_error(&t->e, value->span, "`%s` of the data is to be a whole number, found %s",
+               name, elab_words(&t->e, &v));
     return false;
+}
+
+static bool has_argument(const Ast *data, const char *name) {
+    for (uint32_t i = 0; i < data->call.args.count; i++) {
+        const char *own = data->call.args.at[i].name;
+        if (own && !strcmp(own, name)) return true;
+    }
+    return false;
+}
+
+/* Settings from outside for arguments that the call leaves out. */
+static bool read_left_out(Training *t, const Ast *data) {
+    static const char *const name[] = {"batch",   "validate", "replay", "examples",
+                                       "classes", "shape",    "augment"};
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        const Ast *set =
+            has_argument(data, name[i]) ? NULL : train_setting(t->l, name[i]);
+        if (set && !data_argument(t, name[i], set)) return false;
+    }
+    return true;
 }
 
 static bool read_data(Training *t) {
@@ -33,16 +57,11 @@ static bool read_data(Training *t) {
     for (uint32_t i = 0; i < data->call.args.count; i++) {
         const AstArg *arg = &data->call.args.at[i];
         const Ast *set = arg->name ? train_setting(t->l, arg->name) : NULL;
-        if (arg->name && !strcmp(arg->name, "augment")) {
-            t->augment = arg->value;
-            continue;
-        }
-        Value v = elab_expression(&t->e, t->env, set ? set : arg->value);
-        if (!arg->name && v.kind == VALUE_string)
-            vec_push(t->l->arena, &paths, v.text);
-        else if (!arg->name || !data_argument(t, arg, &v))
+        if (arg->name && !data_argument(t, arg->name, set ? set : arg->value))
             return false;
+        if (!arg->name) vec_push(t->l->arena, &paths, arg->value->text);
     }
+    if (!read_left_out(t, data)) return false;
     spec->paths = paths.count;
     spec->path = paths.at;
     if (spec->batch >= 1) return true;
