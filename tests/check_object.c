@@ -1,6 +1,6 @@
 /*
- * Compiled libraries: the header, the bytes, what they need of the system, that they compute
- * what the JIT computes, and that every misuse has a code of its own.
+ * Compiled libraries: the header, the bytes, what they need of the system, and that every misuse
+ * has a code of its own.  What their steps compute: check_steps.c.
  */
 #include "base/file.h"
 #include "codegen/cpu.h"
@@ -188,53 +188,6 @@ static void step_fill(Step *s, uint32_t seed) {
     s->in.work_bytes = 0;
     s->out.loss = &s->loss;
 }
-
-static Status plan_body(Session *s) {
-    Status status = session_load(s, DATA_DESCRIBE, NULL, 0);
-    const TrainBlock *block = status ? NULL : session_want_train(s, "plain");
-    s->context = (void *)block;
-    return block ? session_compile(s) : STATUS_INPUT;
-}
-
-/* Ten steps in the JIT and in the library: one state, bit for bit. */
-START_TEST(steps_are_those_of_the_jit) {
-    scratch_open();
-    compile("libsmall.so", "");
-    Library l = library_open(scratch_path("libsmall.so"), "small");
-    LibraryEntry *entry = library_entry(&l, "small_plain_step");
-    const SessionSettings settings = {.threads = 1};
-    Session *s = session_open(PROGRAM, &settings);
-    ck_assert_msg(session_guard(s, plan_body) == STATUS_OK, "%s", s->failure);
-    const TrainBlock *block = s->context;
-    ck_assert_int_eq(session_init(s, block->init, 7), STATUS_OK);
-    ck_assert_int_eq(l.init(l.state, 7), TN_OK);
-    Callable step = session_entry(s, block->step);
-    for (uint32_t i = 0; i < 10; i++) {
-        Step mine;
-        step_fill(&mine, i);
-        float loss = -1;
-        const void *in[] = {mine.x, mine.y};
-        void *out[] = {&loss};
-        ck_assert_int_eq(session_call(s, &step, in, out, 0), STATUS_OK);
-        ck_assert_int_eq(entry(l.state, l.work, &mine.in, &mine.out, NULL), TN_OK);
-        ck_assert_mem_eq(&mine.loss, &loss, sizeof loss);
-    }
-    for (uint32_t i = 0; i < s->layout->slots; i++) {
-        const Slot *slot = &s->layout->slot[i];
-        const tn_param *param = library_param(&l, slot->name);
-        ck_assert_int_eq(param->bytes, slot->bytes);
-        ck_assert_int_eq(param->rank, slot->type.rank);
-        ck_assert_str_eq(param->dtype, elem_name(slot->type.elem));
-        ck_assert_mem_eq((char *)l.state + param->offset, (char *)s->state + slot->offset,
-                         (size_t)slot->bytes);
-    }
-    ck_assert_int_eq(*(int32_t *)((char *)l.state + library_param(&l, "step")->offset),
-                     10);
-    session_close(s);
-    library_close(&l);
-    scratch_close();
-}
-END_TEST
 
 enum { N_MAX = 64 };
 
@@ -750,7 +703,6 @@ Suite *suite_object(void) {
     tcase_add_test(tcase, library_needs_libc_only);
     tcase_add_test(tcase, archives_and_objects_link_together);
     tcase_add_test(tcase, joins_refuse);
-    tcase_add_test(tcase, steps_are_those_of_the_jit);
     tcase_add_test(tcase, any_n_up_to_the_maximum);
     tcase_add_test(tcase, order_is_the_shuffle_of_train);
     tcase_add_test(tcase, weights_are_embedded);
