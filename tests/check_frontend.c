@@ -339,6 +339,10 @@ static const char *const examples[] = {
     "examples/efficientnet_lite0",
     "tests/programs/adversarial",
     "examples/svm/svm",
+    "examples/decay/lenet_decay",
+    "examples/robust",
+    "examples/low_rank",
+    "tests/programs/adversary",
 };
 
 /* Blocks over `line`, whose two parameters begin at 10 and have the gradient 1; two steps are
@@ -450,7 +454,9 @@ static const struct {
     {"tests/programs/adversarial", "fast"},
     {"tests/programs/adversarial", "free"},
     {"tests/programs/adversarial", "trades"},
+    {"tests/programs/adversarial", "trades_l2"},
     {"tests/programs/adversarial", "mart"},
+    {"tests/programs/adversary", "plain"},
     {"tests/programs/adversarial", "score"},
     {"tests/programs/adversarial", "score_trades"},
     {"tests/programs/adversarial", "awp"},
