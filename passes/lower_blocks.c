@@ -8,10 +8,13 @@
  * The contraction of one block is lowered like any other; its tasks become a loop.
  */
 #include "passes/nest.h"
+#include "passes/winograd.h"
 
 /* Of sums: one image stays in the second level cache, several in the first. */
 #define IMAGE_BYTES (96 << 10)
 #define BLOCK_BYTES (48 << 10)
+/* By Winograd's tiles: its products are wide, and need many tiles at a time. */
+#define TILED_BYTES (136 << 10)
 #define MAX_BLOCK   8
 
 typedef struct Blocks {
@@ -186,6 +189,18 @@ static void join_kernels(Blocks *b, uint32_t staged) {
     outer->arg = all.operands.at;
 }
 
+/* Images whose sums fit: as many as divide the batch. */
+static int64_t images_within(const Blocks *b, int64_t bytes) {
+    int64_t images = 1;
+    for (int64_t i = 2; i <= MAX_BLOCK && dim_is_const(b->batch); i++)
+        if (b->batch % i == 0 && i * b->sums * 4 <= bytes) images = i;
+    return images;
+}
+
+static int64_t blocks_of(const Blocks *b) {
+    return dim_max(&b->draft->group->module->dims, b->batch) / b->block;
+}
+
 /* False where the contraction of a block takes kernels that others would have to wait for. */
 bool lower_blocks(Draft *draft, Val node) {
     const Func *group = draft->group;
@@ -199,10 +214,13 @@ bool lower_blocks(Draft *draft, Val node) {
         return false; /* nothing to go through, and tasks within the image */
     b.image = image_size(graph_type(group, n->arg[b.batched]));
     b.sums = image_size(&n->type);
-    for (int64_t i = 2; i <= MAX_BLOCK && dim_is_const(b.batch); i++)
-        if (b.batch % i == 0 && i * b.sums * 4 <= BLOCK_BYTES) b.block = i;
-    const int64_t blocks = dim_max(&group->module->dims, b.batch) / b.block;
-    lower_contract_runs(draft->arena, draft->target, inner_group(&b), blocks, &b.inner);
+    b.block = images_within(&b, BLOCK_BYTES);
+    const Func *inner = inner_group(&b);
+    if (winograd_applies(inner, inner->results.at[0], draft->target, blocks_of(&b))) {
+        b.block = images_within(&b, TILED_BYTES);
+        inner = inner_group(&b);
+    }
+    lower_contract_runs(draft->arena, draft->target, inner, blocks_of(&b), &b.inner);
     if (!is_blockwise(&b)) return false;
     b.temps = draft->temps.count;
     keep_kernels(&b);

@@ -93,6 +93,7 @@ static bool pays(const Winograd *w, const Target *target) {
         (double)w->tiles * (WINOGRAD_PRODUCTS * in * out + TRANSFORM * (in + out));
     /* U is written and read once at least, some bytes a cycle. */
     double pack = in * out * (PACK + 2.0 * WINOGRAD_PRODUCTS * target_lanes(target));
+    pack /= (double)w->c->runs;
     return in >= LEAST && out >= LEAST && 1.2 * (tiles + pack) < direct;
 }
 
@@ -107,7 +108,7 @@ int64_t winograd_m_step(const Winograd *w) {
 
 /* Tiles of a block: V and M in half of L2, and tasks for eight threads. */
 static void choose_blocks(Winograd *w, const Target *target) {
-    enum { MOST = 384 << 10, LONGEST = 48 };
+    enum { MOST = 352 << 10, LONGEST = 48 };
     Tile *t = &w->tile;
     int64_t rows = t->rows, all = ceil_div(w->tiles, rows) * rows;
     int64_t room = target->l2_bytes / 2 < MOST ? target->l2_bytes / 2 : MOST;
@@ -157,6 +158,14 @@ bool winograd_take(const Contract *c, const Target *target, Winograd *out) {
     if (target->winograd == WINOGRAD_WHERE_FASTER && !pays(out, target)) return false;
     choose_tile(out, target);
     return true;
+}
+
+bool winograd_applies(const Func *group, Val node, const Target *target, int64_t runs) {
+    Contract c;
+    Winograd w;
+    contract_shape(group, node, &c);
+    c.runs = runs;
+    return winograd_take(&c, target, &w);
 }
 
 void winograd_print(const Winograd *w, Text *out) {

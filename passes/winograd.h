@@ -41,6 +41,8 @@ typedef struct Winograd {
 
 /* False where it does not apply or the direct strategy costs less. */
 bool winograd_take(const Contract *c, const Target *target, Winograd *out);
+/* The same for the contraction `node` of a group, run `runs` times with the same weights. */
+bool winograd_applies(const Func *group, Val node, const Target *target, int64_t runs);
 void winograd_print(const Winograd *w, Text *out);
 /* Elements from a product's matrix to the next, of V and M: no multiple of many lines. */
 int64_t winograd_v_step(const Winograd *w);
