@@ -195,7 +195,7 @@ static void lower_alone(Draft *draft, Val node, int64_t runs) {
     if (graph_type(c.group, node)->elem == ELEM_f32) contract_stage(draft, &c);
     Winograd winograd;
     if (winograd_take(&c, draft->target, &winograd))
-        lower_winograd(draft, &winograd);
+        (winograd.weights ? lower_winograd_weights : lower_winograd)(draft, &winograd);
     else if (contract_tile(&c, draft->target, draft->arena, &tile))
         lower_contract_direct(draft, &c, &tile);
     else

@@ -6,8 +6,12 @@
  *
  * for the points 0, 1, -1, 2, -2 and infinity (Lavin and Gray, Fast Algorithms for
  * Convolutional Neural Networks, section 4.3).  The i-th products of all tiles are one
- * matrix product.  winograd.c decides, winograd_transform.c has the transforms,
- * lower_winograd.c ties them.
+ * matrix product.  The gradient with respect to the weights is the algorithm's own:
+ *
+ *     Z = A dy A^T,  dU[i] = sum over tiles of V[i]^T * Z[i],  dg = G^T dU G
+ *
+ * winograd.c decides, winograd_transform.c has the transforms, winograd_patch.c applies them
+ * to images; lower_winograd.c and lower_winograd_weights.c tie them.
  */
 #ifndef TN_PASSES_WINOGRAD_H
 #define TN_PASSES_WINOGRAD_H
@@ -28,15 +32,19 @@ typedef struct WinogradSide {
 
 typedef struct Winograd {
     const Contract *c;
+    bool weights; /* the result is a gradient with respect to weights */
     WinogradSide h, w;
-    uint32_t channel;        /* axis */
-    int64_t channels, pitch; /* pitch: of a row of V, whole vectors */
-    AxisList images;         /* axes */
-    int64_t tiles;           /* of all images, at their maximum */
-    /* Chosen.  `tile` has the register tile, its rows are tiles of a block. */
-    Tile tile;
+    uint32_t channel; /* axis, of A */
+    int64_t channels;
+    AxisList images; /* axes */
+    int64_t tiles;   /* of all images, at their maximum */
+    /* Chosen.  `tile` has the register tile, its rows are tiles of a block; channels of A for
+     * gradients with respect to weights, its k tiles. */
+    Tile tile, join;      /* join: of weights, rows of results whose parts lie together */
     int64_t block, chunk; /* tiles, panels of a task */
-    bool apart;           /* V is made by a kernel of its own, for all tasks */
+    int64_t channel_chunk, pitch; /* channels in a row of V, its length: whole vectors */
+    int64_t v_step, m_step, z_step; /* elements from a product's matrix to the next */
+    bool apart;                     /* V is made by a kernel of its own, for all tasks */
 } Winograd;
 
 /* False where it does not apply or the direct strategy costs less. */
@@ -44,16 +52,52 @@ bool winograd_take(const Contract *c, const Target *target, Winograd *out);
 /* The same for the contraction `node` of a group, run `runs` times with the same weights. */
 bool winograd_applies(const Func *group, Val node, const Target *target, int64_t runs);
 void winograd_print(const Winograd *w, Text *out);
-/* Elements from a product's matrix to the next, of V and M: no multiple of many lines. */
-int64_t winograd_v_step(const Winograd *w);
-int64_t winograd_m_step(const Winograd *w);
 
-/* lower_winograd.c */
+/* lower_winograd.c, lower_winograd_weights.c */
 void lower_winograd(Draft *draft, const Winograd *w);
+void lower_winograd_weights(Draft *draft, const Winograd *w);
+
+/* A kernel in the making. */
+typedef struct Tiling {
+    Direct d; /* first: what visits panels gets this */
+    const Winograd *w;
+    Buffer *v, *m, *y, *z;
+    const Expr *tiles;         /* of all images */
+    const Expr *tile0, *count; /* those of the task, or its block */
+    const Expr *channel0;      /* of V */
+    const Expr *product;       /* whose matrices are multiplied */
+} Tiling;
 
 /* winograd_transform.c: `from` and `to` are square, row by row; new values are named in `b`. */
-void winograd_transform_image(Block *b, const Expr *const *from, const Expr **to);
-void winograd_transform_weights(Block *b, const Expr *const *from, const Expr **to);
-void winograd_transform_result(Block *b, const Expr *const *from, const Expr **to);
+typedef void WinogradTransform(Block *b, const Expr *const *from, const Expr **to);
+WinogradTransform winograd_transform_image;    /* 6 x 6 to 6 x 6 */
+WinogradTransform winograd_transform_weights;  /* 3 x 3 to 6 x 6 */
+WinogradTransform winograd_transform_result;   /* 6 x 6 to 4 x 4 */
+WinogradTransform winograd_transform_gradient; /* 4 x 4 to 6 x 6 */
+WinogradTransform winograd_transform_taps;     /* 6 x 6 to 3 x 3 */
+
+/* winograd_patch.c */
+
+/* Square patches of an image and what they are transformed to. */
+typedef struct Patch {
+    int64_t size, low[2], extent[2]; /* low: place of tile 0; the sides are h, w */
+    int64_t pixel;                   /* elements from a place to the next */
+    const Expr *first;               /* channel */
+    int64_t channels;                /* stored up to whole vectors */
+    WinogradTransform *transform;
+    const Buffer *from, *to;
+    int64_t step; /* between its 36 values in `to` */
+} Patch;
+
+Tiling winograd_tiling(Draft *draft, const Winograd *w, const char *what);
+/* A tile's number as image, first row and column of its results. */
+void winograd_open_tile(Tiling *m, const Expr *number, Block *b, const Expr **image,
+                        const Expr **h, const Expr **w);
+/* Transforms the patch of a tile to `to` and places a step apart. */
+void winograd_transform_patch(Tiling *m, const Patch *p, const Expr *tile, const Expr *to,
+                              Block *b);
+/* V of tiles [tile0, tile0 + count), rows from `row0` on; those after the last are it again. */
+void winograd_transform_images(Tiling *m, const Expr *row0, Block *b);
+Buffer *winograd_zero_line(Arena *arena, int64_t count);
 
 #endif

@@ -1,4 +1,4 @@
-/* Winograd's F(4x4, 3x3): the three transforms, each a matrix from both sides. */
+/* Winograd's F(4x4, 3x3): the transforms, each a matrix from both sides. */
 #include "passes/winograd.h"
 
 /* One column: `from` of n elements to `to` of m, neighbours `step` apart. */
@@ -64,6 +64,32 @@ static void result_line(Block *b, const Expr *const *m, const Expr **to, uint32_
     to[3 * t] = plus(b, scaled(b, 8, difference2, difference), m[5 * s]);
 }
 
+/* A: rows (1 0 0 0), (1 1 1 1), (1 -1 1 -1), (1 2 4 8), (1 -2 4 -8), (0 0 0 1). */
+static void gradient_line(Block *b, const Expr *const *d, const Expr **to, uint32_t s,
+                          uint32_t t) {
+    const Expr *even = plus(b, d[0], d[2 * s]), *odd = plus(b, d[s], d[3 * s]);
+    const Expr *even2 = scaled(b, 4, d[2 * s], d[0]);
+    const Expr *odd2 = scaled(b, 4, d[3 * s], d[s]);
+    to[0] = d[0];
+    to[t] = plus(b, even, odd);
+    to[2 * t] = minus(b, even, odd);
+    to[3 * t] = scaled(b, 2, odd2, even2);
+    to[4 * t] = scaled(b, -2, odd2, even2);
+    to[5 * t] = d[3 * s];
+}
+
+/* G^T, the columns of G. */
+static void tap_line(Block *b, const Expr *const *m, const Expr **to, uint32_t s,
+                     uint32_t t) {
+    const Expr *sum = plus(b, m[s], m[2 * s]), *difference = minus(b, m[2 * s], m[s]);
+    const Expr *sum2 = plus(b, m[3 * s], m[4 * s]);
+    const Expr *difference2 = minus(b, m[3 * s], m[4 * s]);
+    const Expr *near = times(b, sum, -1.0 / 6);
+    to[0] = scaled(b, 0.25, m[0], scaled(b, 1.0 / 24, sum2, near));
+    to[t] = scaled(b, 1.0 / 12, difference2, times(b, difference, 1.0 / 6));
+    to[2 * t] = plus(b, scaled(b, 1.0 / 6, sum2, near), m[5 * s]);
+}
+
 /* Columns, then rows: from n x n to m x m. */
 static void both_sides(Block *b, Line *line, uint32_t n, uint32_t m,
                        const Expr *const *from, const Expr **to) {
@@ -82,4 +108,12 @@ void winograd_transform_weights(Block *b, const Expr *const *from, const Expr **
 
 void winograd_transform_result(Block *b, const Expr *const *from, const Expr **to) {
     both_sides(b, result_line, WINOGRAD_IN, WINOGRAD_OUT, from, to);
+}
+
+void winograd_transform_gradient(Block *b, const Expr *const *from, const Expr **to) {
+    both_sides(b, gradient_line, WINOGRAD_OUT, WINOGRAD_IN, from, to);
+}
+
+void winograd_transform_taps(Block *b, const Expr *const *from, const Expr **to) {
+    both_sides(b, tap_line, WINOGRAD_IN, WINOGRAD_TAPS, from, to);
 }

@@ -445,12 +445,13 @@ static const Conv tiled[] = {
 };
 
 START_TEST(tiled_convolutions) {
-    const Conv *c = &tiled[_i / 8];
-    Kind kind = _i % 2 ? BACK_DATA : FORWARD;
-    Target target = target_of(_i / 2 % 2);
+    const Conv *c = &tiled[_i / 12];
+    Kind kind = _i % KINDS;
+    Target target = target_of(_i / 3 % 2);
     target.winograd = WINOGRAD_WHERE_POSSIBLE;
-    if (_i / 4 % 2) target.l2_bytes = 32 << 10; /* too small for a task's own tiles */
-    const char *what = arena_print(&arena, "tiled %d kind %d", _i / 4, kind);
+    /* Too small for a task's own tiles. */
+    if (_i / 6 % 2 && kind != BACK_WEIGHTS) target.l2_bytes = 32 << 10;
+    const char *what = arena_print(&arena, "tiled %d kind %d", _i / 12, kind);
     const Func *group = conv_group(c, kind);
     ck_assert_msg(is_winograd(group, &target), "%s: not by tiles", what);
     check_by_reading(group, &target, c->n, what);
@@ -473,7 +474,7 @@ static const Conv untiled[] = {
 START_TEST(other_convolutions_are_direct) {
     Target target = target_of(_i % 2);
     target.winograd = WINOGRAD_WHERE_FASTER;
-    for (Kind kind = FORWARD; kind <= BACK_DATA; kind++)
+    for (Kind kind = FORWARD; kind < KINDS; kind++)
         ck_assert(!is_winograd(conv_group(&untiled[_i / 2], kind), &target));
 }
 END_TEST
@@ -482,20 +483,20 @@ END_TEST
 static const Conv compiled_tiles[] = {
     {17, 9, 14, 24, 20, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, true, true},
     {5, 14, 14, 32, 36, 3, 1, 1, 0, 1, ELEM_f32, ELEM_f32, false, false},
-    {3, 8, 8, 257, 17, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, false, true},
+    {3, 8, 8, 272, 17, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, false, true},
 };
 
 START_TEST(compiled_tiled_convolutions) {
-    const Conv *c = &compiled_tiles[_i / 8];
-    Kind kind = _i % 2 ? BACK_DATA : FORWARD;
+    const Conv *c = &compiled_tiles[_i / 12];
+    Kind kind = _i % KINDS;
     Target target;
-    ck_assert_int_eq(target_find(_i / 2 % 2 ? "x86-64-v3" : NULL, &target), STATUS_OK);
+    ck_assert_int_eq(target_find(_i / 3 % 2 ? "x86-64-v3" : NULL, &target), STATUS_OK);
     target.winograd = WINOGRAD_WHERE_POSSIBLE;
-    if (_i / 4 % 2) target.l2_bytes = 64 << 10;
+    if (_i / 6 % 2) target.l2_bytes = kind == BACK_WEIGHTS ? 256 << 10 : 64 << 10;
     const Func *group = conv_group(c, kind);
     ck_assert(is_winograd(group, &target));
     check_compiled(group, c->n, &target,
-                   arena_print(&arena, "tiled %d kind %d", _i / 8, kind));
+                   arena_print(&arena, "compiled tiled %d kind %d", _i / 12, kind));
 }
 END_TEST
 
@@ -512,11 +513,11 @@ Suite *suite_contract(void) {
                         sizeof products / sizeof *products * 2);
     tcase_add_loop_test(cases, compiled_convolutions, 0,
                         sizeof compiled / sizeof *compiled * 6);
-    tcase_add_loop_test(cases, tiled_convolutions, 0, sizeof tiled / sizeof *tiled * 8);
+    tcase_add_loop_test(cases, tiled_convolutions, 0, sizeof tiled / sizeof *tiled * 12);
     tcase_add_loop_test(cases, other_convolutions_are_direct, 0,
                         sizeof untiled / sizeof *untiled * 2);
     tcase_add_loop_test(cases, compiled_tiled_convolutions, 0,
-                        sizeof compiled_tiles / sizeof *compiled_tiles * 8);
+                        sizeof compiled_tiles / sizeof *compiled_tiles * 12);
     suite_add_tcase(suite, cases);
     return suite;
 }
