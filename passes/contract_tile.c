@@ -169,117 +169,38 @@ static void order_rows(Search *s) {
     t->known_rows = !t->uniform && !tables && !symbolic && t->rows_max <= 32;
 }
 
-/* Work of a k step of one tile in FMA slots: two FMAs a cycle, four cycles until a sum may be
- * added to again, so that few sums wait for each other at times; loads and the loop in what is
- * left of the front end. */
-static double tile_cost(const Search *s, uint32_t rows, uint32_t vectors) {
-    enum { PLENTY = 12 };
-    double fma = rows * vectors, loads = rows + vectors;
-    double cost = fma > loads ? fma : 1.1 * loads;
-    double least = s->t->known_rows ? 11 : 8; /* these loops are not unrolled */
-    if (cost < least) cost = least;
-    if (cost < PLENTY) cost += 0.25 * (PLENTY - cost);
-    return cost + 0.1 * rows + 0.25 * vectors + 0.6;
-}
+/* Elements that rows of a panel in place are apart at most: 64 of them fit L1. */
+#define MOST_APART 64
 
-/* Setting a pointer for each row, once a run. */
-static double pointer_cost(const Search *s, uint32_t rows) {
-    const Tile *t = s->t;
-    if (t->uniform || t->known_rows || t->even % rows == 0) return 0;
-    return 2.5 * rows / (double)t->loop[t->loops - 1].extent;
-}
-
-static bool tile_fits(const Search *s, uint32_t rows, uint32_t vectors) {
-    uint32_t used = rows * vectors + vectors + 1;
-    bool one = s->t->uniform || s->t->known_rows || s->t->even % rows == 0;
-    uint32_t pointers = one ? 1 : rows;
-    /* Long rows a multiple of 4 KiB apart meet in the sets of L1, whose ways may be eight. */
-    bool meet = s->t->uniform && s->t->row_step % 1024 == 0;
-    if (meet && rows > 8 && s->t->loop[s->t->loops - 1].extent > 128) return false;
-    return used < s->target->registers && pointers <= 8; /* general registers are 15 */
-}
-
-/* Columns that are left after whole vectors, where dot products may take them: a run of A is
- * contiguous, of one length, and long enough. */
-static uint32_t dots_possible(const Search *s, int64_t cols) {
-    enum { MOST = 4, LONGEST = 128 };
-    const Tile *t = s->t;
-    const ReduceLoop *run = &t->loop[t->loops - 1];
-    uint32_t rest = (uint32_t)(cols % t->lanes);
-    bool fits = rest && rest <= MOST && cols > t->lanes && run->edge < 0 &&
-                run->a_step == 1 && run->extent >= t->lanes && run->extent <= LONGEST;
-    return fits && dim_is_const(s->c->dim[run->axes.at[0]]) ? rest : 0;
-}
-
-/* The same for `dots` columns by dot products: loads bind them, or products; the lanes are
- * added up once a tile. */
-static double dots_cost(const Search *s, uint32_t rows, uint32_t dots) {
-    enum { ADDING = 10, LONG = 256 };
-    const Tile *t = s->t;
-    int64_t run = t->loop[t->loops - 1].extent, k = t->k_max < LONG ? t->k_max : LONG;
-    double steps = (double)ceil_div(run, t->lanes) / (double)run;
-    return (rows * dots + rows + dots) * steps + rows * dots * ADDING / (double)k;
-}
-
-typedef struct Columns {
-    uint32_t vectors, tail, dots;
-    int64_t full; /* panels of `vectors` */
-} Columns;
-
-/* A tile of `rows` rows over all columns. */
-static double row_cost(const Search *s, uint32_t rows, const Columns *c) {
-    double pointers = pointer_cost(s, rows);
-    double cost = (double)c->full * (tile_cost(s, rows, c->vectors) + pointers);
-    if (c->tail) cost += tile_cost(s, rows, c->tail) + pointers;
-    if (c->dots) cost += dots_cost(s, rows, c->dots) + pointers;
-    return cost;
-}
-
-/* All rows: of a last, lower tile that reads B as a whole for few rows, or of one that computes
- * rows twice. */
-static double rows_cost(const Search *s, uint32_t rows, const Columns *c) {
-    uint32_t rest = (uint32_t)(s->t->rows_max % rows);
-    double tile = row_cost(s, rows, c), last = 0;
-    if (rest) last = s->t->uniform ? row_cost(s, rest, c) : tile;
-    if (rest && last < 0.5 * tile) last = 0.5 * tile;
-    int64_t full = s->t->rows_max / rows;
-    return (double)full * tile + last;
-}
-
-/* Rows and vectors of a register tile: the least work for all rows and columns. */
-static void choose_tile(Search *s) {
-    enum { PACKING = 2 }; /* a column's element; others may be read in place */
+/* B where it lies: its columns are contiguous, and either a panel's rows are near enough to
+ * each other for L1, or nothing would be read twice. */
+static void choose_b(Search *s) {
     Tile *t = s->t;
+    const Contract *c = s->c;
+    const Node *node = graph_node(c->group, c->b.value);
+    if (t->dots || node->op != OP_param || node->type.elem != ELEM_f32) return;
     int64_t cols = 1;
-    for (uint32_t i = 0; i < s->c->list[AXIS_COL].count; i++)
-        cols *= s->c->extent[s->c->list[AXIS_COL].at[i]];
-    t->lanes = target_lanes(s->target);
-    uint32_t all = (uint32_t)ceil_div(cols, t->lanes), rest = dots_possible(s, cols);
-    double best = 0;
-    for (uint32_t dots = 0; dots <= rest; dots += rest ? rest : 1)
-        for (uint32_t vectors = 1; vectors <= 4 && vectors <= all; vectors++)
-            for (uint32_t rows = 1; rows <= 14; rows++) {
-                if (!tile_fits(s, rows, vectors)) continue;
-                uint32_t tail = (all - !!dots) % vectors;
-                int64_t full = (all - !!dots) / vectors;
-                if (dots && (tail || !full)) continue;
-                Columns columns = {vectors, tail, dots, full};
-                double cost = rows_cost(s, rows, &columns);
-                if (dots) cost += PACKING * (double)cols / (double)s->c->runs;
-                if (best && cost >= best) continue;
-                best = cost;
-                t->rows = rows, t->vectors = vectors, t->dots = dots;
-                t->panels = (uint32_t)(full + (tail || dots));
-                t->tail_vectors = dots ? 1 : tail;
-            }
-    if (t->uniform && t->rows_max % t->rows && t->rows_max < t->rows)
-        t->rows = (uint32_t)t->rows_max;
-    if (t->uniform || t->known_rows) t->even = 1;
-    if (t->even % t->rows) t->even = 1;
-}
-
-void tile_choose_registers(const Contract *c, const Target *target, Tile *tile) {
-    choose_tile(&(Search){.c = c, .target = target, .t = tile});
+    for (uint32_t i = c->list[AXIS_COL].count; i-- > 0;) {
+        uint32_t axis = c->list[AXIS_COL].at[i];
+        if (c->b.step[axis] != cols) return;
+        cols *= c->extent[axis];
+    }
+    for (uint32_t l = 0; l < t->loops; l++) {
+        ReduceLoop *loop = &t->loop[l];
+        int64_t steps = 1;
+        for (uint32_t i = loop->axes.count; i-- > 0;
+             steps *= c->extent[loop->axes.at[i]]) {
+            if (i + 1 == loop->axes.count) loop->b_step = c->b.step[loop->axes.at[i]];
+            if (c->b.step[loop->axes.at[i]] != loop->b_step * steps) return;
+        }
+    }
+    int64_t width = (int64_t)t->vectors * t->lanes, rows = 1;
+    for (uint32_t i = 0; i < c->list[AXIS_ROW].count; i++)
+        rows *= c->extent[c->list[AXIS_ROW].at[i]];
+    const ReduceLoop *run = &t->loop[t->loops - 1];
+    /* A weight gradient's packing would not be shared by many rows. */
+    bool few = rows <= 1024 && run->a_step != 1 && run->b_step <= MOST_APART;
+    t->b_in_place = run->b_step <= 2 * width || few || t->rows_max <= 2 * t->rows;
 }
 
 /* Which reduce loops run inside of a tile: a panel of B stays in L1. */
@@ -289,7 +210,10 @@ static void choose_blocks(Search *s) {
     /* Wide vectors have the time to stream B from L2. */
     int64_t l1 = s->target->l1_bytes, inside = 1;
     int64_t most = (s->target->registers > 16 ? l1 * 5 / 4 : l1 * 5 / 8) / width;
-    if (most < 64) most = 64;
+    /* The lines of a panel in place meet in the sets of L1. */
+    const ReduceLoop *run = &t->loop[t->loops - 1];
+    bool apart = t->b_in_place && run->a_step != 1 && run->b_step * 4 > 2 * width;
+    if (most < 64 || (apart && run->b_step <= MOST_APART)) most = 64;
     uint32_t i = t->loops;
     while (i-- > 0) {
         ReduceLoop *l = &t->loop[i];
@@ -395,33 +319,6 @@ static void choose_tasks(Search *s) {
     choose_chunks(s, others * t->splits);
 }
 
-/* B where it lies: its columns are contiguous, and either a panel's rows are near enough to
- * each other for L1, or nothing would be read twice. */
-static void choose_b(Search *s) {
-    Tile *t = s->t;
-    const Contract *c = s->c;
-    const Node *node = graph_node(c->group, c->b.value);
-    if (t->dots || node->op != OP_param || node->type.elem != ELEM_f32) return;
-    int64_t cols = 1;
-    for (uint32_t i = c->list[AXIS_COL].count; i-- > 0;) {
-        uint32_t axis = c->list[AXIS_COL].at[i];
-        if (c->b.step[axis] != cols) return;
-        cols *= c->extent[axis];
-    }
-    for (uint32_t l = 0; l < t->loops; l++) {
-        ReduceLoop *loop = &t->loop[l];
-        int64_t steps = 1;
-        for (uint32_t i = loop->axes.count; i-- > 0;
-             steps *= c->extent[loop->axes.at[i]]) {
-            if (i + 1 == loop->axes.count) loop->b_step = c->b.step[loop->axes.at[i]];
-            if (c->b.step[loop->axes.at[i]] != loop->b_step * steps) return;
-        }
-    }
-    int64_t pitch = t->loop[t->loops - 1].b_step;
-    t->b_in_place =
-        pitch <= 2 * (int64_t)t->vectors * t->lanes || t->rows_max <= 2 * t->rows;
-}
-
 /* Panels are whole, and a vector of cols goes to places evenly apart: the col axes are of
  * constant extent and neighbours in the result. */
 static bool has_even_cols(const Contract *c) {
@@ -476,10 +373,10 @@ bool contract_tile(const Contract *c, const Target *target, Arena *arena, Tile *
     if (!order_reduce(&s)) return false;
     order_rows(&s);
     if (!out->uniform && zero_reach(out) > MAX_ZEROS) return false;
-    choose_tile(&s);
+    tile_choose_registers(c, target, out);
+    choose_b(&s);
     choose_blocks(&s);
     choose_tasks(&s);
-    choose_b(&s);
     return true;
 }
 
