@@ -62,12 +62,16 @@ static void write_data(void) {
     "\\\"t10k-images-idx3-ubyte\\\", \\\"t10k-labels-idx1-ubyte\\\", batch = 300)"
 
 /* A folder with the data, lenet.tn on it, and what `tenon train` makes of both. */
-static void open_folder(void) {
-    scratch_open();
-    write_data();
+static void write_model(void) {
     ck_assert_msg(shell("sed \"s/fashion_mnist(batch = 300)/" DATA "/\" " SOURCE_DIR
                         "/examples/lenet.tn >lenet.tn") == 0,
                   "%s", said());
+}
+
+static void open_folder(void) {
+    scratch_open();
+    write_data();
+    write_model();
     const Result *r =
         command_run("train lenet.tn --set epochs=10 --seed 1 --threads 1 --out run");
     assert_code(r, 0);
@@ -115,6 +119,30 @@ START_TEST(training_in_c_reaches_the_same_bits) {
     bytes_free(&state);
     bytes_free(&file);
     library_close(&l);
+    scratch_close();
+}
+END_TEST
+
+/* The script that compares both on real data: an epoch of each for every round. */
+START_TEST(both_ways_of_training_are_timed) {
+    double seconds[2] = {0}, ratio = 0;
+    scratch_open();
+    write_data();
+    write_model();
+    ck_assert_msg(shell("TENON=" TENON_COMMAND " MODEL=lenet.tn sh " EXAMPLES
+                        "compare.sh . 2 3 >times") == 0,
+                  "%s", said());
+    ck_assert_int_eq(shell("tail -1 times"), 0);
+    ck_assert_int_eq(sscanf(said(),
+                            "least: train.c %lf s, tenon train %lf s an epoch, ratio %lf",
+                            &seconds[0], &seconds[1], &ratio),
+                     3);
+    ck_assert_double_gt(seconds[0], 0);
+    ck_assert_double_eq_tol(ratio, seconds[0] / seconds[1], 0.2 * ratio);
+    ck_assert_int_eq(shell("head -1 times | wc -w"), 0);
+    ck_assert_int_eq(atoi(said()), 2 * 2 * 3);
+    ck_assert_int_ne(shell("TENON=" TENON_COMMAND " sh " EXAMPLES "compare.sh nowhere"),
+                     0);
     scratch_close();
 }
 END_TEST
@@ -209,6 +237,7 @@ Suite *suite_embed(void) {
     TCase *tcase = tcase_create("embed");
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, training_in_c_reaches_the_same_bits);
+    tcase_add_test(tcase, both_ways_of_training_are_timed);
     tcase_add_test(tcase, a_png_is_classified);
     tcase_add_test(tcase, python_finds_the_accuracy_of_training);
     suite_add_tcase(suite, tcase);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { BATCH = 300, PIXELS = 28 * 28, SEED = 1 };
 
@@ -33,6 +34,11 @@ static void check(int code) {
     if (code != TN_OK) exit((fprintf(stderr, "lenet: %s\n", lenet_error(code)), 1));
 }
 
+static double seconds(void) {
+    struct timespec t;
+    return timespec_get(&t, TIME_UTC), (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 int main(int argc, char **argv) {
     if (argc != 4) return fprintf(stderr, "usage: train FOLDER EPOCHS WEIGHTS\n"), 2;
     long pixels, n;
@@ -50,24 +56,22 @@ int main(int argc, char **argv) {
     static uint8_t x[BATCH * PIXELS];
     static int32_t y[BATCH];
     float loss;
-    const long steps = n / BATCH;
     const lenet_plain_step_in in = {.x = x, .y = y};
     const lenet_plain_step_out out = {.loss = &loss};
     for (int epoch = 0; epoch < atoi(argv[2]); epoch++) {
-        double sum = 0;
+        double sum = 0, start = seconds();
         lenet_order(SEED, epoch, n, order);
-        for (long step = 0; step < steps; step++) {
+        for (const int64_t *at = order; at + BATCH <= order + n; at += BATCH) {
             for (long i = 0; i < BATCH; i++) {
-                int64_t at = order[step * BATCH + i];
-                memcpy(x + i * PIXELS, images + at * PIXELS, PIXELS);
-                y[i] = labels[at];
+                memcpy(x + i * PIXELS, images + at[i] * PIXELS, PIXELS);
+                y[i] = labels[at[i]];
             }
             check(lenet_plain_step(state, work, &in, &out, NULL));
             sum += loss;
         }
-        printf("epoch %d: loss %.4f\n", epoch + 1, sum / (double)steps);
+        printf("epoch %d: loss %.4f, ", epoch + 1, sum / (double)(n / BATCH));
+        printf("%.3f s\n", seconds() - start);
     }
-
     FILE *file = fopen(argv[3], "wb");
     if (!file || fwrite(state, lenet_state_size(), 1, file) != 1 || fclose(file))
         return perror(argv[3]), 1;
