@@ -5,7 +5,7 @@
 #include "tools/session.h"
 #include <jansson.h>
 
-#define MAX_CALLS 200
+#define MAX_CALLS 2000
 
 typedef struct Timing {
     uint32_t calls;
