@@ -103,9 +103,14 @@ const char *dim_text(Elab *e, Dim dim) {
 
 /* ---- names ---------------------------------------------------------------------------- */
 
+/* Most names differ in their first letter. */
+static bool is_name(const char *a, const char *b) {
+    return *a == *b && !strcmp(a, b);
+}
+
 const Value *env_find(const Env *env, const char *name) {
     for (const NameBinding *b = env->top; b; b = b->next)
-        if (!strcmp(b->name, name)) return b->value;
+        if (is_name(b->name, name)) return b->value;
     return NULL;
 }
 
@@ -118,7 +123,7 @@ Env env_bind(Elab *e, Env env, const char *name, Value value) {
 const UnitEntry *unit_find(const Unit *unit, const char *name, const Unit **home) {
     for (; unit; unit = unit->parent)
         for (uint32_t i = 0; i < unit->entries.count; i++)
-            if (!strcmp(unit->entries.at[i].name, name)) {
+            if (is_name(unit->entries.at[i].name, name)) {
                 *home = unit;
                 return &unit->entries.at[i];
             }

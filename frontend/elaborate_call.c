@@ -305,10 +305,12 @@ static bool bind_params(Elab *e, const Closure *c, Env *env, const Value *all,
         const AstParam *param = &c->function->param[i];
         Value v = all[i];
         if (v.kind == VALUE_missing) v = elab_expression(e, *env, param->value);
-        const char *what =
-            arena_print(e->arena, "`%s` of `%s`", param->name, closure_name(c));
-        Span place = places && all[i].kind != VALUE_missing ? places[i] : span;
-        if (param->type && !bind_typed(e, env, param, &v, what, place)) return false;
+        if (param->type) {
+            const char *what =
+                arena_print(e->arena, "`%s` of `%s`", param->name, closure_name(c));
+            Span place = places && all[i].kind != VALUE_missing ? places[i] : span;
+            if (!bind_typed(e, env, param, &v, what, place)) return false;
+        }
         *env = env_bind(e, *env, param->name, v);
     }
     return true;
