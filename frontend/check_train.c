@@ -75,7 +75,8 @@ bool read_settings(Loaded *l) {
     const ProgramOptions *options = l->options;
     for (uint32_t i = 0; options && i < options->settings; i++) {
         const char *name = options->setting[i][0], *text = options->setting[i][1];
-        const char *path = arena_print(l->arena, "--set %s", name);
+        const char *path =
+            strcmp(name, "attack") ? arena_print(l->arena, "--set %s", name) : "--attack";
         uint32_t source = diag_source(l->diag, path, text, strlen(text));
         if (!is_word(name, PLACE_DATA)) check_word(l, name, PLACE_BLOCK, (Span){0});
         AstArg set = {

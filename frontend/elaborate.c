@@ -147,7 +147,7 @@ static Value elab_entry(Elab *e, const UnitEntry *entry, const Unit *home, Span 
     return value_unknown;
 }
 
-/* Unknown names were reported by resolve.c. */
+/* Unknown names of files were reported by resolve.c, those of --set and --attack are here. */
 static Value elab_name(Elab *e, Env env, const Ast *ast) {
     const Value *v = env_find(&env, ast->text);
     if (v) return *v;
@@ -165,7 +165,7 @@ static Value elab_name(Elab *e, Env env, const Ast *ast) {
         v = env_find(&schedule, ast->text);
         if (v) return *v;
     }
-    if (!e->checking && !e->diag->errors) {
+    if (!e->checking && !e->diag->errors && resolve_word(e, ast->text, ast->span)) {
         elab_error(e, ast->span, "`%s` has a value only while training", ast->text);
         elab_hint(e, "a rate or a schedule may use it");
     }

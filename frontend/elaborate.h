@@ -237,6 +237,9 @@ const Type *tensor_type(const Value *v);
 Builder elab_builder(Elab *e, Span span);
 Value elab_repeat(Elab *e, Env env, const Ast *ast);
 
+/* resolve.c: whether the name has a meaning without a definition; reported as unknown. */
+bool resolve_word(Elab *e, const char *name, Span span);
+
 /* elaborate_operator.c, elaborate_align.c */
 Value elab_binary(Elab *e, BinaryOp op, Value a, Value b, Span span);
 Value elab_negate(Elab *e, Value a, Span span);

@@ -93,6 +93,7 @@ typedef struct ProgramOptions {
     bool keep_open;         /* others become symbols: enough to see an entry's ports by */
     bool with_init;         /* entries get an init of their own */
     bool with_attack;       /* train blocks get the entry of their attack */
+    double greatest_eps;    /* that an attack with open eps will be given; 0: unknown */
     uint32_t settings; /* --set epochs=3: name and source text of a train block's field */
     const char *const (*setting)[2];
     const DataLookup *lookup; /* NULL: train blocks are checked but not elaborated */

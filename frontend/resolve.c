@@ -42,18 +42,36 @@ static bool has_meaning(Resolver *r, const char *name) {
     return builtin_find(name) || unit_find(r->l->unit, name, &home);
 }
 
-static void report_unknown(Resolver *r, const Scope *scope, const char *name, Span span) {
-    VEC(const char *) names = {0};
-    Arena *arena = r->l->arena;
-    for (; scope; scope = scope->next) vec_push(arena, &names, scope->name);
-    for (const Unit *unit = r->l->unit; unit; unit = unit->parent)
+typedef struct Names {
+    Arena *arena;
+    VEC(const char *) list;
+} Names;
+
+static void report_among(Names *names, Diag *diag, const Unit *unit, const char *name,
+                         Span span) {
+    for (; unit; unit = unit->parent)
         for (uint32_t i = 0; i < unit->entries.count; i++)
-            vec_push(arena, &names, unit->entries.at[i].name);
-    for (uint32_t i = 0; builtin_at(i); i++) vec_push(arena, &names, builtin_at(i)->name);
-    for (size_t i = 0; i < WORDS; i++) vec_push(arena, &names, words[i]);
-    diag_error(r->l->diag, span, "unknown name `%s`", name);
-    const char *near = nearest_word(name, names.at, names.count);
-    if (near) diag_hint(r->l->diag, "did you mean `%s`?", near);
+            vec_push(names->arena, &names->list, unit->entries.at[i].name);
+    for (uint32_t i = 0; builtin_at(i); i++)
+        vec_push(names->arena, &names->list, builtin_at(i)->name);
+    for (size_t i = 0; i < WORDS; i++) vec_push(names->arena, &names->list, words[i]);
+    diag_error(diag, span, "unknown name `%s`", name);
+    const char *near = nearest_word(name, names->list.at, names->list.count);
+    if (near) diag_hint(diag, "did you mean `%s`?", near);
+}
+
+static void report_unknown(Resolver *r, const Scope *scope, const char *name, Span span) {
+    Names names = {.arena = r->l->arena};
+    for (; scope; scope = scope->next) vec_push(names.arena, &names.list, scope->name);
+    report_among(&names, r->l->diag, r->l->unit, name, span);
+}
+
+bool resolve_word(Elab *e, const char *name, Span span) {
+    for (size_t i = 0; i < WORDS; i++)
+        if (!strcmp(words[i], name)) return true;
+    Names names = {.arena = e->arena};
+    report_among(&names, e->diag, e->unit, name, span);
+    return false;
 }
 
 static void resolve_name(Resolver *r, const Scope *scope, const char *name, Span span) {

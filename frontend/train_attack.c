@@ -17,43 +17,66 @@ static const AstFunction *classifier(const Models *models) {
     return NULL;
 }
 
-/* A method that leaves `eps` open gets it with each call. */
-static const Closure *with_eps(Elab *e, const Closure *method, bool *by_eps, Span span) {
+/* The place of `eps` among the parameters of a method that leaves it open; -1: it does not. */
+static int64_t open_eps(Elab *e, const Closure *method) {
     const char *open = closure_first_missing(e, method);
-    *by_eps = false;
     for (uint32_t i = 0; open && i < method->params; i++) {
         if (strcmp(closure_param(e, method, i), "eps")) continue;
-        if (method->bound && method->bound[i].kind != VALUE_missing) return method;
-        Value *bound = arena_array(e->arena, Value, method->params + 1);
-        if (method->bound) memcpy(bound, method->bound, sizeof *bound * method->params);
-        bound[i] = run_port(e, "eps", ROLE_INPUT, type_scalar(ELEM_f32), span, -1);
-        Closure *closure = arena_copy(e->arena, method, sizeof *method);
-        closure->bound = bound;
-        *by_eps = true;
-        return closure;
+        const bool bound = method->bound && method->bound[i].kind != VALUE_missing;
+        return bound ? -1 : (int64_t)i;
     }
-    return method;
+    return -1;
 }
 
-/* attack_report(net, method). */
+static const Closure *bind_at(Elab *e, const Closure *method, int64_t at, Value v) {
+    Value *bound = arena_array(e->arena, Value, method->params + 1);
+    if (method->bound) memcpy(bound, method->bound, sizeof *bound * method->params);
+    bound[at] = v;
+    Closure *closure = arena_copy(e->arena, method, sizeof *method);
+    closure->bound = bound;
+    return closure;
+}
+
+/* attack_report(net, method) for the block's net; unknown: reported. */
+static Value report_of(Training *t, const Closure *method, Span span) {
+    Elab *e = &t->e;
+    const AstFunction *net = classifier(&t->models);
+    const Unit *home, *net_home;
+    const UnitEntry *report = unit_find(e->unit, "attack_report", &home);
+    if (!net || !report || !unit_find(e->unit, net->name, &net_home)) {
+        elab_error(e, span, "an attack needs a net that names its `logits`");
+        return value_unknown;
+    }
+    const Closure *model = closure_of(e, net, (Env){NULL, net_home});
+    Value arg[] = {{.kind = VALUE_function, .function = model},
+                   {.kind = VALUE_function, .function = method}};
+    const Closure *all = closure_of(e, report->function, (Env){NULL, home});
+    return elab_call(e, all, arg, 2, span);
+}
+
+/* What the method requires of eps is seen with the greatest; nothing reads the result. */
+static bool check_greatest(Training *t, const Closure *method, int64_t at, Span span) {
+    const double eps = t->l->options->greatest_eps;
+    if (eps == 0) return true;
+    const uint32_t sites = t->e.run->sites;
+    Value f = report_of(t, bind_at(&t->e, method, at, value_real(eps)), span);
+    if (f.kind == VALUE_function) f = train_call(t, f.function, false, span);
+    t->e.run->sites = sites;
+    return f.kind == VALUE_record;
+}
+
+/* A method that leaves `eps` open gets it with each call. */
 static Value report_function(Training *t, const Ast *ast) {
     Elab *e = &t->e;
     const Value method = elab_expression(e, t->env, ast);
     const Closure *f = want_function(e, &method, "`attack`", ast->span);
-    const AstFunction *net = classifier(&t->models);
-    const Unit *home, *net_home;
-    const UnitEntry *report = unit_find(e->unit, "attack_report", &home);
     if (!f) return value_unknown;
-    if (!net || !report || !unit_find(e->unit, net->name, &net_home)) {
-        elab_error(e, ast->span, "an attack needs a net that names its `logits`");
-        return value_unknown;
-    }
-    f = with_eps(e, f, &t->block->attack_by_eps, ast->span);
-    const Closure *model = closure_of(e, net, (Env){NULL, net_home});
-    Value arg[] = {{.kind = VALUE_function, .function = model},
-                   {.kind = VALUE_function, .function = f}};
-    const Closure *all = closure_of(e, report->function, (Env){NULL, home});
-    return elab_call(e, all, arg, 2, ast->span);
+    const int64_t at = open_eps(e, f);
+    t->block->attack_by_eps = at >= 0;
+    if (at < 0) return report_of(t, f, ast->span);
+    if (!check_greatest(t, f, at, ast->span)) return value_unknown;
+    Value eps = run_port(e, "eps", ROLE_INPUT, type_scalar(ELEM_f32), ast->span, -1);
+    return report_of(t, bind_at(e, f, at, eps), ast->span);
 }
 
 static Value output_leaf(Elab *e, void *context, Value v) {

@@ -240,7 +240,11 @@ START_TEST(weak_attacks_are_warned_of) {
         {"fgsm", "leaves eps open"},
         {"fgsm(eps=0.1) --eps 0.1", "goes with an attack that leaves eps open"},
         {"fgsm --eps 0.1,x", "--eps takes up to"},
+        {"fgsm --eps 0.1,3", "eps is to be at most the width of the range"},
         {"fgsm(eps=0.1,step=2)", "has no parameter `step`"},
+        {"fgs(eps=0.1)", "--attack:1:1: error: unknown name `fgs`"},
+        {"fgs(eps=0.1)", "did you mean `fgsm`?"},
+        {"step", "`step` has a value only while training"},
         {"3", "`attack` is to be a function"},
     };
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
@@ -248,6 +252,9 @@ START_TEST(weak_attacks_are_warned_of) {
         ck_assert_int_ne(r->code, 0);
         assert_in(lines[i][1], r->err);
     }
+    r = command_run("eval tiny.tn --weights run/last.safetensors --eps 0.1");
+    assert_code(r, 1);
+    assert_in("--eps goes with an attack, and the block `plain` has none", r->err);
 }
 END_TEST
 

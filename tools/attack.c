@@ -6,27 +6,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-static Status read_grid(Attack *a, const char *text) {
-    Session *s = a->t->session;
-    const bool by_eps = a->t->block->attack_by_eps;
-    if (!text && by_eps)
-        return session_fail(
-            s, STATUS_INPUT,
-            "the attack leaves eps open: --eps 0.1,0.2,0.3 gives its values");
-    if (text && !by_eps)
-        return session_fail(s, STATUS_INPUT,
-                            "--eps goes with an attack that leaves eps open");
-    while (text && *text) {
+Status attack_grid(Session *s, double eps[MAX_EPS], uint32_t *count) {
+    const char *text = s->options->eps;
+    for (*count = 0; text && *text;) {
         char *end;
-        const double eps = strtod(text, &end);
-        if (end == text || (*end && *end != ',') || !(eps >= 0) || a->grid == MAX_EPS)
+        const double value = strtod(text, &end);
+        if (end == text || (*end && *end != ',') || !(value >= 0) || *count == MAX_EPS)
             return session_fail(s, STATUS_USAGE,
                                 "--eps takes up to %d numbers of 0 or more with commas "
                                 "between, not '%s'",
                                 MAX_EPS, text);
-        a->eps[a->grid++] = eps;
+        eps[(*count)++] = value;
         text = end + (*end == ',');
     }
+    return STATUS_OK;
+}
+
+Status attack_check(const Training *t) {
+    Session *s = t->session;
+    const bool by_eps = t->block->attack_by_eps;
+    if (!t->block->attack && (s->options->eps || s->options->examples))
+        return session_fail(s, STATUS_INPUT,
+                            "%s goes with an attack, and the block `%s` has none: "
+                            "--attack 'pgd(iters = 10)'",
+                            s->options->eps ? "--eps" : "--examples", t->block->name);
+    if (!t->block->attack) return STATUS_OK;
+    if (!s->options->eps && by_eps)
+        return session_fail(
+            s, STATUS_INPUT,
+            "the attack leaves eps open: --eps 0.1,0.2,0.3 gives its values");
+    if (s->options->eps && !by_eps)
+        return session_fail(s, STATUS_INPUT,
+                            "--eps goes with an attack that leaves eps open");
     return STATUS_OK;
 }
 
@@ -134,7 +145,7 @@ Status attack_run(Training *t, json_t **rows) {
     json_t *all = json_array();
     Attack a = {.t = t};
     Batch b = {0};
-    Status status = read_grid(&a, t->session->options->eps);
+    Status status = attack_grid(t->session, a.eps, &a.grid);
     if (status == STATUS_OK) status = begin(&a);
     if (status == STATUS_OK) status = read_labels(&a);
     if (status == STATUS_OK && !batch_new(&b, &a))

@@ -38,7 +38,11 @@ typedef struct AttackFigures {
     double l2_mean, l2_median, linf_mean, linf_median;
 } AttackFigures;
 
-/* attack.c: prints the figures, or gives them as *rows where that is not NULL; the caller
+/* attack.c: the values of --eps, none where it is not given. */
+Status attack_grid(Session *session, double eps[MAX_EPS], uint32_t *count);
+/* Whether the options of an attack fit the block's. */
+Status attack_check(const Training *training);
+/* Prints the figures, or gives them as *rows where that is not NULL; the caller
  * drops them. */
 Status attack_run(Training *t, json_t **rows);
 

@@ -117,8 +117,9 @@ void attack_print(const Attack *a, const AttackFigures *f) {
     printf("class  examples   clean  robust\n");
     ClassCount c;
     for (int32_t k = 0; class_count(a, k, &c); k++)
-        printf("%5d %9lld  %.4f  %.4f\n", k, (long long)c.count, share(c.right, c.count),
-               share(c.held, c.count));
+        if (c.count)
+            printf("%5d %9lld  %.4f  %.4f\n", k, (long long)c.count,
+                   share(c.right, c.count), share(c.held, c.count));
 }
 
 /* ---- signs of gradient masking ----------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* tenon eval: the reports of a train block with given weights. */
 #include "tools/attack.h"
+#include <math.h>
 #include <stdio.h>
 
 static void print_figures(const Training *t, const char *part, const Figures *figures) {
@@ -41,8 +42,15 @@ static Status evaluate(Training *t) {
 static Status eval_body(Session *s) {
     Training t;
     const List *arg = &s->options->arg;
+    double eps[MAX_EPS];
+    uint32_t grid;
+    Status status = attack_grid(s, eps, &grid);
+    if (status != STATUS_OK) return status;
     s->settings.with_attack = true;
-    Status status = training_begin(&t, s, arg->count > 1 ? arg->at[1] : NULL);
+    for (uint32_t i = 0; i < grid; i++)
+        s->settings.greatest_eps = fmax(s->settings.greatest_eps, eps[i]);
+    status = training_begin(&t, s, arg->count > 1 ? arg->at[1] : NULL);
+    if (status == STATUS_OK) status = attack_check(&t);
     if (status == STATUS_OK) status = session_init(s, t.block->init, 1);
     if (status == STATUS_OK) status = session_weights(s, s->options->weights);
     if (status == STATUS_OK) status = evaluate(&t);

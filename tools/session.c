@@ -116,6 +116,7 @@ Status session_load(Session *s, SessionData data, const Binding *more, uint32_t 
                          .keep_open = data == DATA_OPEN || data == DATA_LIST,
                          .with_init = o->with_init,
                          .with_attack = o->with_attack,
+                         .greatest_eps = o->greatest_eps,
                          .settings = o->sets,
                          .setting = o->set,
                          .lookup = describes || data == DATA_LOAD ? &s->lookup : NULL};

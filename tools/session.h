@@ -32,6 +32,7 @@ typedef struct SessionSettings {
     bool library;           /* wanted code is called through a shared object */
     bool with_init;         /* entries get an init of their own */
     bool with_attack;       /* train blocks get the entry of their attack */
+    double greatest_eps;    /* of attacks that leave it open, 0: unknown */
     uint32_t bindings, sets;
     const Binding *binding;
     const char *const (*set)[2]; /* fields of train blocks: name, source text */
