@@ -388,6 +388,16 @@ static const struct {
      -68}, /* the gradient is 8: 2, -6 and then -60, -68 */
     {"train t { loss = fn(x, y) = objective(x, y) + sum(kept(x))", NULL, 3, "kept.seen",
      2}, /* state is set before the optimiser moves anything */
+    /* an attack in either mode: the net doubles its input in training alone, and counts the
+     * passes of training, not those within the attack */
+    {"train t { loss = fn(x, y) = objective(x, y) + against(x, true)", NULL, 1, "line.w",
+     7},
+    {"train t { loss = fn(x, y) = objective(x, y) + against(x, false)", NULL, 1, "line.w",
+     8},
+    {"train t { loss = fn(x, y) = objective(x, y) + against(x, true)", NULL, 2,
+     "counted.times", 2},
+    {"train t { loss = fn(x, y) = objective(x, y) + against(x, false)", NULL, 2,
+     "counted.times", 2},
 };
 
 static const char changes_head[] =
@@ -397,6 +407,16 @@ static const char changes_head[] =
     "    param v: f32[1] = 10\n    state seen: f32[1] = 0\n"
     "    every 2 { next v = 10 * v }\n    every 2 { next seen = v }\n"
     "    0 * x + v\n}\n"
+    "net counted(x: f32[N, 1]) {\n"
+    "    state times: f32[1] = 0\n"
+    "    if training { next times = times + 1 }\n"
+    "    if training { 2 * x } else { x }\n}\n"
+    "fn against(x, training) {\n"
+    "    let three = fn(f, x) = repeat 3 with g = 0 * x { slope(in_mode(f, training), x) "
+    "+ 0 "
+    "* g }\n"
+    "    mean(params(line).w * attack(three, fn(z) = sum(counted(z)), x)) + 0 * "
+    "sum(counted(x))\n}\n"
     "loss objective(x: f32[N, 1], y: i32[N]) =\n"
     "    0 * mean(line(x).score) + 0 * sum(kept(x)) + sum(params(line).w + "
     "params(line).b)\n"
