@@ -146,12 +146,16 @@ static const Entry *load_bench(const char *text) {
     return entry;
 }
 
-static const Entry *attack_on(int row, int images) {
+static const Entry *attack_of(int row, int images, int iters) {
     return load_bench(arena_print(
         &arena,
         "use \"bench.tn\"\nfn f(x: f32[%d, %s], y: i32[%d]) =\n"
-        "    attack(pgd(eps = 0.3, step = 0.01, iters = 10), logits(%s), x, y)\n",
-        images, costs[row].image, images, costs[row].net));
+        "    attack(pgd(eps = 0.3, step = 0.01, iters = %d), logits(%s), x, y)\n",
+        images, costs[row].image, images, iters, costs[row].net));
+}
+
+static const Entry *attack_on(int row, int images) {
+    return attack_of(row, images, 10);
 }
 
 static uint32_t count_op(const Func *func, Op op) {
@@ -190,6 +194,22 @@ START_TEST(iterations_compute_no_more_than_needed) {
     func = attack_on(_i, 2)->func;
     run_passes(func->module, "dce");
     ck_assert_uint_eq(count_op(func, OP_contract), 0);
+}
+END_TEST
+
+static uint32_t count_nodes(const Module *module) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < module->funcs.count; i++)
+        count += module->funcs.at[i]->nodes.count;
+    return count;
+}
+
+/* A loop is a loop through all passes. */
+START_TEST(programs_do_not_grow_with_iterations) {
+    const Func *few = attack_of(_i, 2, 2)->func, *many = attack_of(_i, 2, 1000)->func;
+    run_passes(few->module, NULL);
+    run_passes(many->module, NULL);
+    ck_assert_uint_eq(count_nodes(few->module), count_nodes(many->module));
 }
 END_TEST
 
@@ -279,6 +299,8 @@ Suite *suite_attacks(void) {
     tcase_add_loop_test(tcase, losses_have_their_values, 0,
                         sizeof values / sizeof *values);
     tcase_add_loop_test(tcase, iterations_compute_no_more_than_needed, 0,
+                        sizeof costs / sizeof *costs);
+    tcase_add_loop_test(tcase, programs_do_not_grow_with_iterations, 0,
                         sizeof costs / sizeof *costs);
     tcase_add_loop_test(tcase, clean_passes_are_shared, 0,
                         sizeof both_sides / sizeof *both_sides);
