@@ -13,8 +13,10 @@
 /* Of sums: one image stays in the second level cache, several in the first. */
 #define IMAGE_BYTES (96 << 10)
 #define BLOCK_BYTES (48 << 10)
-/* By Winograd's tiles: its products are wide, and need many tiles at a time. */
+/* By Winograd's tiles: its products are wide, and need many tiles at a time.  Eight threads are
+ * to have a block each. */
 #define TILED_BYTES (136 << 10)
+#define LEAST_TILED 8
 #define MAX_BLOCK   8
 
 typedef struct Blocks {
@@ -189,11 +191,12 @@ static void join_kernels(Blocks *b, uint32_t staged) {
     outer->arg = all.operands.at;
 }
 
-/* Images whose sums fit: as many as divide the batch. */
-static int64_t images_within(const Blocks *b, int64_t bytes) {
+/* Images whose sums fit: as many as divide the batch, and leave `least` blocks. */
+static int64_t images_within(const Blocks *b, int64_t bytes, int64_t least) {
     int64_t images = 1;
     for (int64_t i = 2; i <= MAX_BLOCK && dim_is_const(b->batch); i++)
-        if (b->batch % i == 0 && i * b->sums * 4 <= bytes) images = i;
+        if (b->batch % i == 0 && i * b->sums * 4 <= bytes && b->batch / i >= least)
+            images = i;
     return images;
 }
 
@@ -214,10 +217,10 @@ bool lower_blocks(Draft *draft, Val node) {
         return false; /* nothing to go through, and tasks within the image */
     b.image = image_size(graph_type(group, n->arg[b.batched]));
     b.sums = image_size(&n->type);
-    b.block = images_within(&b, BLOCK_BYTES);
+    b.block = images_within(&b, BLOCK_BYTES, 1);
     const Func *inner = inner_group(&b);
     if (winograd_applies(inner, inner->results.at[0], draft->target, blocks_of(&b))) {
-        b.block = images_within(&b, TILED_BYTES);
+        b.block = images_within(&b, TILED_BYTES, LEAST_TILED);
         inner = inner_group(&b);
     }
     lower_contract_runs(draft->arena, draft->target, inner, blocks_of(&b), &b.inner);

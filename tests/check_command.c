@@ -79,6 +79,8 @@ static const CommandLine lines[] = {
     {"emit plan good.tn twice --bind N=4", 0, "work", ""},
     {"emit llvm good.tn twice --bind N=4", 0, "define", ""},
     {"emit asm good.tn twice --bind N=4", 0, "ret", ""},
+    {"emit loops tiled.tn tiled", 0, "local products", ""},
+    {"emit loops tiled.tn tiled --no-winograd", 0, "local sums", ""},
     {"emit graph add.graph", 0, "%1 = add %x, %x", ""},
     {"emit loops add.graph add", 0, "kernel @", ""},
     {"emit graph add.graph ad", 1, "", "did you mean @add"},
@@ -96,6 +98,8 @@ static void write_programs(void) {
     const Tensor tensor = {ELEM_f32, 2, {2, 3}, (void *)x};
     scratch_open();
     scratch_text("good.tn", "fn twice(x: f32[N, 3]) -> f32[N, 3] = x + x\n");
+    scratch_text("tiled.tn", "fn tiled(x: f32[8, 16, 16, 32], w: f32[3, 3, 32, 32]) = "
+                             "conv2d(x, w, pad = 1)\n");
     scratch_text("line.tn", "fn line(x: f32[K], slope: f32[], from: i32[]) = "
                             "f32(from) + slope * x\n");
     scratch_write("numbers.idx", idx, sizeof idx);
