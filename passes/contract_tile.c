@@ -169,9 +169,6 @@ static void order_rows(Search *s) {
     t->known_rows = !t->uniform && !tables && !symbolic && t->rows_max <= 32;
 }
 
-/* Elements that rows of a panel in place are apart at most: 64 of them fit L1. */
-#define MOST_APART 64
-
 /* B where it lies: its columns are contiguous, and either a panel's rows are near enough to
  * each other for L1, or nothing would be read twice. */
 static void choose_b(Search *s) {
@@ -198,8 +195,8 @@ static void choose_b(Search *s) {
     for (uint32_t i = 0; i < c->list[AXIS_ROW].count; i++)
         rows *= c->extent[c->list[AXIS_ROW].at[i]];
     const ReduceLoop *run = &t->loop[t->loops - 1];
-    /* A weight gradient's packing would not be shared by many rows. */
-    bool few = rows <= 1024 && run->a_step != 1 && run->b_step <= MOST_APART;
+    /* A weight gradient's packing is not worth its way through memory for few rows. */
+    bool few = run->a_step != 1 && rows <= (run->b_step <= 64 ? 1024 : 256);
     t->b_in_place = run->b_step <= 2 * width || few || t->rows_max <= 2 * t->rows;
 }
 
@@ -213,7 +210,7 @@ static void choose_blocks(Search *s) {
     /* The lines of a panel in place meet in the sets of L1. */
     const ReduceLoop *run = &t->loop[t->loops - 1];
     bool apart = t->b_in_place && run->a_step != 1 && run->b_step * 4 > 2 * width;
-    if (most < 64 || (apart && run->b_step <= MOST_APART)) most = 64;
+    if (most < 64 || apart) most = 64;
     uint32_t i = t->loops;
     while (i-- > 0) {
         ReduceLoop *l = &t->loop[i];
@@ -282,7 +279,7 @@ static void choose_splits(Search *s, int64_t others) {
     Tile *t = s->t;
     int64_t width = (int64_t)t->vectors * t->lanes, first = t->loop[0].extent;
     t->splits = 1;
-    if (t->loops < 2 || t->loop[0].edge >= 0 || t->k_max < 4096) return;
+    if (t->loop[0].edge >= 0 || t->k_max < 4096) return;
     double outputs = 4.0 * (double)(t->rows_max * width * t->panels);
     double chunks = (double)others * (double)(1 + (int64_t)(outputs / (64 << 10)));
     double data = (double)t->k_max * (double)t->rows_max;

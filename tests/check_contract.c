@@ -325,6 +325,7 @@ static const Product products[] = {
     {3, 13, 20, 300},
     {2, 20, 33, 17, true, true},
     {1, 10, 12, 6000, true, false, true},
+    {1, 13, 34, 4999, true},
     {4, 5, 6, 7, false, false, true, true},
     {1, 130, 300, 20, false, false, true, true},
 };
@@ -419,6 +420,7 @@ static const Conv compiled[] = {
     {7, 16, 16, 32, 40, 3, 2, 1, 1, 1, ELEM_f32, ELEM_f32, true, false},
     {33, 4, 4, 64, 72, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, false, false},
     {20, 28, 28, 1, 20, 5, 1, 1, 0, 1, ELEM_f32, ELEM_f32, true, true},
+    {11, 23, 29, 10, 34, 1, 1, 1, 0, 1, ELEM_f32, ELEM_f32, false, false},
 };
 
 START_TEST(compiled_convolutions) {
