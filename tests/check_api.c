@@ -219,12 +219,27 @@ START_TEST(every_level_is_text) {
 }
 END_TEST
 
+/* Local memory of the two strategies has other names. */
+START_TEST(convolutions_are_direct_on_demand) {
+    const char text[] = "fn tiled(x: f32[8, 16, 16, 32], w: f32[3, 3, 32, 32]) = "
+                        "conv2d(x, w, pad = 1)\n";
+    const char *out;
+    for (int allowed = 0; allowed <= 1; allowed++) {
+        assert_ok(tn_context_set_winograd(context, allowed));
+        assert_ok(tn_program_parse(context, "c.tn", text, strlen(text), &program));
+        assert_ok(tn_program_emit(program, "loops", "tiled", NULL, &out));
+        ck_assert_int_eq(strstr(out, "local products") != NULL, allowed);
+    }
+}
+END_TEST
+
 START_TEST(options_are_checked) {
     assert_ok(tn_context_set_cpu(context, "native"));
     assert_status(tn_context_set_cpu(context, "i8086"), TN_STATUS_OPTION);
     assert_said("i8086");
     assert_status(tn_context_set_threads(context, -1), TN_STATUS_OPTION);
     assert_status(tn_context_set_threads(context, 1025), TN_STATUS_OPTION);
+    assert_status(tn_context_set_winograd(context, 2), TN_STATUS_OPTION);
     assert_status(tn_program_bind(program, "N", 0), TN_STATUS_OPTION);
     assert_status(tn_program_bind(program, "N", INT64_MAX), TN_STATUS_OPTION);
     char path[5000];
@@ -311,6 +326,7 @@ Suite *suite_api(void) {
     tcase_add_test(tcase, phases_have_steps);
     tcase_add_test(tcase, every_level_is_text);
     tcase_add_test(tcase, options_are_checked);
+    tcase_add_test(tcase, convolutions_are_direct_on_demand);
     tcase_add_test(tcase, libraries_are_written);
     tcase_add_test(tcase, wrong_libraries_are_refused);
     suite_add_tcase(suite, tcase);

@@ -8,7 +8,8 @@
 struct tn_context {
     char cpu[64], cache[4096], data[4096]; /* "": the default */
     int threads;                           /* 0: the default */
-    char error[2 * MESSAGE_BYTES + 64];    /* of the last call */
+    bool no_winograd;
+    char error[2 * MESSAGE_BYTES + 64]; /* of the last call */
     Guard guard;
     Arena report; /* holds the diagnostics of the last call that read a program */
     size_t diagnostics;

@@ -207,6 +207,15 @@ tn_status tn_context_set_threads(tn_context *context, int threads) {
     return TN_STATUS_OK;
 }
 
+tn_status tn_context_set_winograd(tn_context *context, int allowed) {
+    if (!context) return TN_STATUS_NULL;
+    api_begin(context);
+    if (allowed != 0 && allowed != 1)
+        return api_fail(context, TN_STATUS_OPTION, "0 or 1, not %d", allowed);
+    context->no_winograd = !allowed;
+    return TN_STATUS_OK;
+}
+
 tn_status tn_context_set_cache(tn_context *context, const char *folder) {
     if (!context) return TN_STATUS_NULL;
     api_begin(context);

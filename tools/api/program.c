@@ -13,6 +13,7 @@ Session *api_session(tn_program *program) {
         .cache = *context->cache ? context->cache : NULL,
         .data = *context->data ? context->data : NULL,
         .threads = context->threads,
+        .no_winograd = context->no_winograd,
         .bindings = program->bindings.count,
         .binding = program->bindings.at,
         .sets = program->sets.count,
