@@ -5,7 +5,7 @@
  *     task (block of tiles):
  *       V = transformed tiles of the image           V[36][tile][channel]
  *       for chunks of panels:
- *         for 36 products:  M = V times U            M[panel][36][tile][width]
+ *         for 36 products:  M = V times U            M[36][panel][tile][width]
  *         for tiles:  results of 4x4 places from M, the epilogue on them
  *
  * V and M are memory of the task and stay in L2.  Where a few tiles' V would fill that

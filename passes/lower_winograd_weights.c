@@ -64,7 +64,7 @@ static void multiply_panel(Direct *d, Panel *p, Block *b) {
 
 static void multiply(Tiling *m, Block *b) {
     Direct *d = &m->d;
-    const Buffer *image = d->a, *gradient = d->b;
+    Buffer *image = d->a, *gradient = d->b;
     const Var *i = var_index(d->arena, "i");
     Block body = block_new(d->arena);
     m->product = expr_var(d->arena, i);
@@ -72,7 +72,7 @@ static void multiply(Tiling *m, Block *b) {
     d->high[0] = m->count;
     d->a = m->v, d->b = m->z;
     panels_visit(d, multiply_panel, &body);
-    d->a = (Buffer *)image, d->b = (Buffer *)gradient;
+    d->a = image, d->b = gradient;
     block_for(b, i, num(d, 0), num(d, WINOGRAD_PRODUCTS), 1, 1, block_end(&body));
 }
 
