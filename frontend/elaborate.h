@@ -61,6 +61,7 @@ typedef struct Slot {
 typedef struct Model {
     const AstFunction *net;
     const char *name;
+    Env env; /* the arguments of its first call */
 } Model;
 
 typedef struct Models {

@@ -79,12 +79,12 @@ static int32_t find_slot(const Models *models, const Model *model, const char *p
     return -1;
 }
 
-static Model *find_model(Elab *e, const AstFunction *net) {
+static Model *find_model(Elab *e, const AstFunction *net, Env env) {
     Models *models = e->run->models;
     for (uint32_t i = 0; i < models->models.count; i++)
         if (models->models.at[i]->net == net) return models->models.at[i];
     Model *model = arena_new(e->arena, Model);
-    *model = (Model){net, net->name};
+    *model = (Model){net, net->name, env};
     vec_push(e->arena, &models->models, model);
     return model;
 }
@@ -324,7 +324,7 @@ static const Value *override_of(const Elab *e, const AstFunction *net) {
 Value elab_net(Elab *e, const Closure *c, Env env, Span span) {
     Instance *outer = e->instance;
     Instance instance = {.function = c->function, .let = "", .of = -1};
-    instance.model = outer ? outer->model : find_model(e, c->function);
+    instance.model = outer ? outer->model : find_model(e, c->function, env);
     instance.path = outer ? instance_layer(e) : "";
     instance.tree = c->tree ? c->tree : outer ? outer->tree : override_of(e, c->function);
     e->instance = &instance;

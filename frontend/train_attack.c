@@ -3,7 +3,7 @@
 #include "frontend/train.h"
 
 /* The block's classifier: the first of its nets that names `logits`. */
-static const AstFunction *classifier(const Models *models) {
+static const Model *classifier(const Models *models) {
     for (uint32_t i = 0; i < models->models.count; i++) {
         const AstFunction *net = models->models.at[i]->net;
         const Ast *body = net ? net->body : NULL;
@@ -11,7 +11,7 @@ static const AstFunction *classifier(const Models *models) {
              k++) {
             const Ast *line = body->list.at[k];
             if (line->kind == AST_result && !strcmp(line->define.name, "logits"))
-                return net;
+                return models->models.at[i];
         }
     }
     return NULL;
@@ -37,18 +37,29 @@ static const Closure *bind_at(Elab *e, const Closure *method, int64_t at, Value 
     return closure;
 }
 
+/* The model as the block called it first: what it got besides its input is bound. */
+static const Closure *as_called(Elab *e, const Model *model, const Unit *home) {
+    const Closure *closure = closure_of(e, model->net, (Env){NULL, home});
+    for (uint32_t i = 1; i < model->net->params; i++) {
+        const Value *v = env_find(&model->env, model->net->param[i].name);
+        if (v && v->kind != VALUE_tensor && v->kind != VALUE_missing)
+            closure = bind_at(e, closure, i, *v);
+    }
+    return closure;
+}
+
 /* attack_report(net, method) for the block's net; unknown: reported. */
 static Value report_of(Training *t, const Closure *method, Span span) {
     Elab *e = &t->e;
-    const AstFunction *net = classifier(&t->models);
+    const Model *model = classifier(&t->models);
     const Unit *home, *net_home;
     const UnitEntry *report = unit_find(e->unit, "attack_report", &home);
-    if (!net || !report || !unit_find(e->unit, net->name, &net_home)) {
+    if (!model || !report || !unit_find(e->unit, model->name, &net_home)) {
         elab_error(e, span, "an attack needs a net that names its `logits`");
         return value_unknown;
     }
-    const Closure *model = closure_of(e, net, (Env){NULL, net_home});
-    Value arg[] = {{.kind = VALUE_function, .function = model},
+    const Closure *net = as_called(e, model, net_home);
+    Value arg[] = {{.kind = VALUE_function, .function = net},
                    {.kind = VALUE_function, .function = method}};
     const Closure *all = closure_of(e, report->function, (Env){NULL, home});
     return elab_call(e, all, arg, 2, span);

@@ -226,6 +226,34 @@ START_TEST(attacks_are_evaluated) {
 }
 END_TEST
 
+/* The net of the block is attacked as the block calls it: with six units, not the default. */
+START_TEST(attacks_know_the_arguments_of_nets) {
+    scratch_text(
+        "wide.tn",
+        "net wide(x: f32[N, 8, 8, 1], deep, units = 4) {\n"
+        "    hidden = x |> flatten |> dense(units) |> relu\n"
+        "    logits = (if deep { hidden |> dense(5) } else { hidden }) |> dense(3)\n"
+        "}\n"
+        "fn model(x) = wide(x, true, 6)\n"
+        "train plain {\n"
+        "    data   = idx(\"x\", \"y\", \"xt\", \"yt\", batch = 16)\n"
+        "    loss   = fn(x, y: i32[N]) = mean(cross_entropy(model(x).logits, y))\n"
+        "    optim  = sgd(rate = 0.1)\n"
+        "    epochs = 1\n"
+        "    report = { accuracy: accuracy(model) }\n"
+        "}\n");
+    assert_code(command_run("train wide.tn --out run"), 0);
+    const Result *r = command_run(
+        "eval wide.tn --weights run/last.safetensors --attack fgsm(eps=0.1) --json");
+    assert_code(r, 0);
+    json_t *all = json_loads(r->out, 0, NULL);
+    const double told =
+        json_number_value(json_object_get(json_object_get(all, "test"), "accuracy"));
+    json_decref(all);
+    ck_assert_double_eq_tol(attack_figure(r, 0, "clean"), told, 1e-6);
+}
+END_TEST
+
 /* What goes down the gradient does worse than one step up: said to be masked. */
 START_TEST(weak_attacks_are_warned_of) {
     assert_code(command_run("train tiny.tn --out run --set epochs=6"), 0);
@@ -560,6 +588,7 @@ Suite *suite_train(void) {
     tcase_add_test(t, truths_choose_the_best_epoch);
     tcase_add_test(t, passes_are_explained);
     tcase_add_test(t, attacks_are_evaluated);
+    tcase_add_test(t, attacks_know_the_arguments_of_nets);
     tcase_add_test(t, weak_attacks_are_warned_of);
     tcase_add_test(t, batches_are_replayed);
     tcase_add_test(t, spectrum_of_an_embedding);
