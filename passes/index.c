@@ -428,7 +428,10 @@ const Index *index_div(Emitter *e, const Index *x, int64_t divisor) {
     index_range(rest, &low, &high);
     if (floor_div(low, divisor) == floor_div(high, divisor))
         return index_add(e, quotient, index_int(e, floor_div(low, divisor)));
-    if (low < 0) return opaque(e, OP_div, x, index_int(e, divisor), high / divisor + 1);
+    if (low < 0) {
+        index_range(x, &low, &high); /* of the rest alone it would be too small */
+        return opaque(e, OP_div, x, index_int(e, divisor), high / divisor + 1);
+    }
     return index_add(e, quotient, divide_rest(e, OP_div, rest, divisor));
 }
 
