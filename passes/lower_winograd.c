@@ -83,22 +83,26 @@ static void pack_weights(Draft *draft, const Winograd *w, uint32_t temp) {
 
 /* Products */
 
+void tiling_multiply(Direct *d, Panel *p, const Expr *sums, const Expr *rows, Block *b) {
+    const Var *row = var_index(d->arena, "row");
+    Block body = block_new(d->arena);
+    p->rows = d->t->rows;
+    p->row = expr_var(d->arena, row);
+    p->sums = add(d, sums, mul(d, p->row, (int64_t)p->vectors * d->t->lanes));
+    register_tile(d, p, &body);
+    block_for(b, row, num(d, 0), rows, d->t->rows, 1, block_end(&body));
+}
+
 static void multiply_panel(Direct *d, Panel *p, Block *b) {
     Tiling *m = (Tiling *)d;
     const Winograd *w = m->w;
-    const Var *row = var_index(d->arena, "row");
-    Block body = block_new(d->arena);
     int64_t width = (int64_t)p->vectors * d->t->lanes;
-    p->rows = d->t->rows;
-    p->row = expr_var(d->arena, row);
     const Expr *u =
         add(d, panels_base(d, p->panel), mul(d, m->product, w->channels * width));
     p->b_base = block_let(b, "u", u);
     const Expr *sums = mul(d, p->panel, w->block * width_of(d->t));
     sums = add(d, sums, mul(d, m->product, w->m_step));
-    p->sums = add(d, sums, mul(d, p->row, width));
-    register_tile(d, p, &body);
-    block_for(b, row, num(d, 0), m->count, d->t->rows, 1, block_end(&body));
+    tiling_multiply(d, p, sums, m->count, b);
 }
 
 static void multiply(Tiling *m, const Expr *row0, Block *b) {

@@ -48,18 +48,10 @@ static const Expr *sums_of_panel(Tiling *m, const Expr *panel) {
 static void multiply_panel(Direct *d, Panel *p, Block *b) {
     Tiling *m = (Tiling *)d;
     const Winograd *w = m->w;
-    const Var *row = var_index(d->arena, "row");
-    Block body = block_new(d->arena);
-    int64_t width = (int64_t)p->vectors * d->t->lanes;
-    p->rows = d->t->rows;
-    p->row = expr_var(d->arena, row);
     const Expr *z = mul(d, p->panel, w->block * width_of(d->t));
     p->b_base = block_let(b, "z", add(d, z, mul(d, m->product, w->z_step)));
     const Expr *sums = add(d, sums_of_panel(m, p->panel), mul(d, m->product, w->m_step));
-    p->sums = add(d, sums, mul(d, p->row, width));
-    register_tile(d, p, &body);
-    block_for(b, row, num(d, 0), num(d, d->t->task_rows), d->t->rows, 1,
-              block_end(&body));
+    tiling_multiply(d, p, sums, num(d, d->t->task_rows), b);
 }
 
 static void multiply(Tiling *m, Block *b) {

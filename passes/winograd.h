@@ -90,6 +90,8 @@ typedef struct Patch {
 } Patch;
 
 Tiling winograd_tiling(Draft *draft, const Winograd *w, const char *what);
+/* lower_winograd.c: the rows [0, rows) of one product and panel, whose sums begin at `sums`. */
+void tiling_multiply(Direct *d, Panel *p, const Expr *sums, const Expr *rows, Block *b);
 /* A tile's number as image, first row and column of its results. */
 void winograd_open_tile(Tiling *m, const Expr *number, Block *b, const Expr **image,
                         const Expr **h, const Expr **w);

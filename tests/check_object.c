@@ -10,6 +10,7 @@
 #include "tests/command.h"
 #include "tests/library.h"
 #include "tests/scratch.h"
+#include "tests/step.h"
 #include "tools/session.h"
 #include <check.h>
 #include <pthread.h>
@@ -158,37 +159,6 @@ END_TEST
 
 /* ---- what it computes ------------------------------------------------------------------- */
 
-enum { BATCH = 4, WIDE = 6, CLASSES = 3 };
-
-static void fill(float *x, int64_t count, uint32_t seed) {
-    for (int64_t i = 0; i < count; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        x[i] = (float)(seed >> 8) * 0x1p-23f - 1;
-    }
-}
-
-typedef struct Step {
-    struct {
-        const float *x;
-        const int32_t *y;
-        size_t work_bytes;
-    } in;
-    struct {
-        float *loss;
-    } out;
-    float x[BATCH * WIDE], loss;
-    int32_t y[BATCH];
-} Step;
-
-static void step_fill(Step *s, uint32_t seed) {
-    fill(s->x, BATCH * WIDE, seed);
-    for (int i = 0; i < BATCH; i++) s->y[i] = (int32_t)((seed + (uint32_t)i) % CLASSES);
-    s->in.x = s->x;
-    s->in.y = s->y;
-    s->in.work_bytes = 0;
-    s->out.loss = &s->loss;
-}
-
 enum { N_MAX = 64 };
 
 typedef struct Infer {
@@ -205,7 +175,7 @@ typedef struct Infer {
 
 static Infer *infer_new(int64_t n) {
     Infer *f = calloc(1, sizeof *f);
-    fill(f->x, N_MAX * WIDE, 5);
+    fill_noise(f->x, N_MAX * WIDE, 5);
     f->in.x = f->x;
     f->in.n = n;
     f->out.logits = f->logits;

@@ -2,35 +2,11 @@
 #include "tests/command.h"
 #include "tests/library.h"
 #include "tests/scratch.h"
+#include "tests/step.h"
 #include "tools/session.h"
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { BATCH = 4, WIDE = 6, CLASSES = 3 };
-
-/* What the steps of all programs here take and give. */
-typedef struct Step {
-    struct {
-        const float *x;
-        const int32_t *y;
-        size_t work_bytes;
-    } in;
-    struct {
-        float *loss;
-    } out;
-    float x[BATCH * WIDE], loss;
-    int32_t y[BATCH];
-} Step;
-
-static void step_fill(Step *s, uint32_t seed) {
-    *s = (Step){.in = {s->x, s->y, 0}, .out = {&s->loss}};
-    for (uint32_t i = 0; i < BATCH; i++) s->y[i] = (int32_t)((seed + i) % CLASSES);
-    for (int i = 0; i < BATCH * WIDE; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        s->x[i] = (float)(seed >> 8) * 0x1p-23f - 1;
-    }
-}
 
 static Status plan_body(Session *s) {
     Status status = session_load(s, DATA_DESCRIBE, NULL, 0);
