@@ -145,9 +145,10 @@ static const Expr *fold_div(Arena *a, const Expr *x, const Expr *y) {
     const Expr *whole, *rest;
     split_multiple(a, x, y->i, &whole, &rest);
     if (rest->kind == EXPR_INT) return whole;
-    if (is(x, OP_div) && x->arg[1]->kind == EXPR_INT)
-        return node(a, OP_div, x->arg[0], expr_int(a, times(x->arg[1]->i, y->i)));
-    return node(a, OP_div, x, y);
+    if (!is(x, OP_div) || x->arg[1]->kind != EXPR_INT) return node(a, OP_div, x, y);
+    int64_t both;
+    if (__builtin_mul_overflow(x->arg[1]->i, y->i, &both)) return expr_int(a, 0);
+    return node(a, OP_div, x->arg[0], expr_int(a, both));
 }
 
 static const Expr *fold_mod(Arena *a, const Expr *x, const Expr *y) {

