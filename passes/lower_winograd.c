@@ -15,6 +15,33 @@
 
 /* Weights */
 
+/* A vector of columns from `col` on, `active` of them, to the place `to` of all products. */
+static void pack_vector(Tiling *m, const Expr *k, const Expr *col, int64_t active,
+                        const Expr *to, int64_t step, Block *b) {
+    Direct *d = &m->d;
+    const int64_t last = WINOGRAD_TAPS - 1;
+    uint32_t lanes = d->t->lanes;
+    const WinogradHalf half = winograd_half(&winograd_weights, lanes, b);
+    const Var *i = var_index(d->arena, "row"), *j = var_index(d->arena, "column");
+    const Expr *row_at = expr_var(d->arena, i), *column_at = expr_var(d->arena, j);
+    const Expr *g[WINOGRAD_TAPS], *u[WINOGRAD_IN];
+    Block column = block_new(d->arena), row = block_new(d->arena);
+    d->place[m->w->w.tap] =
+        m->w->w.flipped ? op2(d, OP_sub, num(d, last), column_at) : column_at;
+    for (int64_t r = 0; r < WINOGRAD_TAPS; r++) {
+        d->place[m->w->h.tap] = num(d, m->w->h.flipped ? last - r : r);
+        const Expr *x = panels_element(d, k, col, lanes, active, &column);
+        g[r] = block_let(&column, "g", x);
+    }
+    winograd_column(&column, &half, g, mul(d, column_at, lanes));
+    block_for(b, j, num(d, 0), num(d, WINOGRAD_TAPS), 1, 1, block_end(&column));
+    winograd_row(&row, &half, mul(d, row_at, WINOGRAD_TAPS * (int64_t)lanes), lanes, u);
+    to = block_let(&row, "to", add(d, to, mul(d, row_at, WINOGRAD_IN * step)));
+    for (int64_t v = 0; v < WINOGRAD_IN; v++)
+        block_store(&row, d->b, add(d, to, num(d, v * step)), u[v], 1, NULL);
+    block_for(b, i, num(d, 0), num(d, WINOGRAD_IN), 1, 1, block_end(&row));
+}
+
 static void pack_columns(Tiling *m, const Expr *panel, const Expr *k, const Expr *to,
                          uint32_t vectors, int64_t cols, Block *b) {
     Direct *d = &m->d;
@@ -22,23 +49,11 @@ static void pack_columns(Tiling *m, const Expr *panel, const Expr *k, const Expr
     int64_t width = (int64_t)vectors * t->lanes;
     const Expr *base = block_let(b, "to", add(d, to, mul(d, k, width)));
     for (uint32_t j = 0; j < vectors; j++) {
-        const Expr *g[WINOGRAD_TAPS * WINOGRAD_TAPS], *u[WINOGRAD_PRODUCTS];
         int64_t left = cols - (int64_t)j * t->lanes;
         if (left > t->lanes) left = t->lanes;
         const Expr *col = add(d, mul(d, panel, width_of(t)), num(d, j * t->lanes));
-        for (int64_t r = 0; r < WINOGRAD_TAPS; r++)
-            for (int64_t s = 0; s < WINOGRAD_TAPS; s++) {
-                const int64_t last = WINOGRAD_TAPS - 1;
-                d->place[m->w->h.tap] = num(d, m->w->h.flipped ? last - r : r);
-                d->place[m->w->w.tap] = num(d, m->w->w.flipped ? last - s : s);
-                const Expr *x = panels_element(d, k, col, t->lanes, left, b);
-                g[r * WINOGRAD_TAPS + s] = block_let(b, "g", x);
-            }
-        winograd_transform_weights(b, g, u);
-        for (int64_t i = 0; i < WINOGRAD_PRODUCTS; i++) {
-            int64_t place = i * m->w->channels * width + j * t->lanes;
-            block_store(b, d->b, add(d, base, num(d, place)), u[i], 1, NULL);
-        }
+        pack_vector(m, k, col, left, add(d, base, num(d, j * t->lanes)),
+                    m->w->channels * width, b);
     }
 }
 
@@ -123,19 +138,30 @@ static void multiply(Tiling *m, const Expr *row0, Block *b) {
 /* The 4x4 results of a tile and panel to `y`, `width` apart. */
 static void transform_tile(Tiling *m, Panel *p, const Expr *t, Block *b) {
     Direct *d = &m->d;
-    int64_t width = (int64_t)p->vectors * d->t->lanes;
+    int64_t lanes = d->t->lanes, width = p->vectors * lanes, step = m->w->m_step;
+    const WinogradHalf half = winograd_half(&winograd_result, width, b);
+    const Var *i = var_index(d->arena, "row"), *j = var_index(d->arena, "column");
+    const Expr *row_at = expr_var(d->arena, i), *column_at = expr_var(d->arena, j);
+    Block column = block_new(d->arena), row = block_new(d->arena);
     const Expr *from = mul(d, p->panel, m->w->block * width_of(d->t));
-    from = block_let(b, "from", add(d, from, mul(d, t, width)));
-    for (int64_t j = 0; j < width; j += d->t->lanes) {
-        const Expr *x[WINOGRAD_PRODUCTS], *y[WINOGRAD_OUT * WINOGRAD_OUT];
-        for (int64_t i = 0; i < WINOGRAD_PRODUCTS; i++) {
-            const Expr *at = add(d, from, num(d, i * m->w->m_step + j));
-            x[i] = block_let(b, "m", expr_load(d->arena, m->m, at, d->t->lanes, 1, NULL));
+    from = add(d, add(d, from, mul(d, t, width)), mul(d, column_at, step));
+    from = block_let(&column, "from", from);
+    for (int64_t v = 0; v < width; v += lanes) {
+        const Expr *x[WINOGRAD_IN], *y[WINOGRAD_OUT];
+        for (int64_t k = 0; k < WINOGRAD_IN; k++) {
+            const Expr *at = add(d, from, num(d, k * WINOGRAD_IN * step + v));
+            at = expr_load(d->arena, m->m, at, d->t->lanes, 1, NULL);
+            x[k] = block_let(&column, "m", at);
         }
-        winograd_transform_result(b, x, y);
-        for (int64_t i = 0; i < WINOGRAD_OUT * WINOGRAD_OUT; i++)
-            block_store(b, m->y, num(d, i * width + j), y[i], 1, NULL);
+        winograd_column(&column, &half, x, add(d, mul(d, column_at, width), num(d, v)));
+        const Expr *at = add(d, mul(d, row_at, WINOGRAD_IN * width), num(d, v));
+        winograd_row(&row, &half, at, d->t->lanes, y);
+        const Expr *to = mul(d, row_at, WINOGRAD_OUT * width);
+        for (int64_t k = 0; k < WINOGRAD_OUT; k++)
+            block_store(&row, m->y, add(d, to, num(d, k * width + v)), y[k], 1, NULL);
     }
+    block_for(b, j, num(d, 0), num(d, WINOGRAD_IN), 1, 1, block_end(&column));
+    block_for(b, i, num(d, 0), num(d, WINOGRAD_OUT), 1, 1, block_end(&row));
 }
 
 static void store_panel(Direct *d, Panel *p, Block *b) {

@@ -25,12 +25,11 @@ static void transform_gradient(Direct *d, Panel *p, Block *b) {
     const Expr *tile =
         block_let(&body, "tile", add(d, m->tile0, expr_var(d->arena, var)));
     const Expr *col = mul(d, add(d, d->panel0, p->panel), width_of(t));
-    const Patch patch = {.size = WINOGRAD_OUT,
+    const Patch patch = {.transform = &winograd_gradient,
                          .extent = {w->h.outputs, w->w.outputs},
                          .pixel = count_of(w->c, AXIS_COL),
                          .first = block_let(b, "col", col),
                          .channels = p->cols,
-                         .transform = winograd_transform_gradient,
                          .from = d->b,
                          .to = m->z,
                          .step = w->z_step};
@@ -78,40 +77,67 @@ static void clear_sums(Tiling *m, Block *b) {
               block_end(&body));
 }
 
+/* Where the sums of row `row` of the result are in the part, without the panel. */
+static const Expr *part_place(Tiling *m, const Expr *row, int64_t width, Block *b) {
+    Direct *d = &m->d;
+    const Tile *join = &m->w->join;
+    int64_t rows = count_of(m->w->c, AXIS_ROW), tasks = (rows - 1) / join->task_rows + 1;
+    const Expr *rest = block_let(b, "row", row);
+    const Expr *inside = take_digit(d, b, "low", &rest, num(d, join->task_rows));
+    const Expr *task = add(d, mul(d, d->split, tasks), rest);
+    return block_let(b, "to",
+                     add(d, mul(d, task, tile_size(join)), mul(d, inside, width)));
+}
+
+/* Row `i` of the taps of a channel in, from `half` to the part. */
+static void store_taps(Tiling *m, Panel *p, const WinogradHalf *half, const Expr *i,
+                       const Expr *row0, Block *b) {
+    Direct *d = &m->d;
+    const Winograd *w = m->w;
+    const int64_t last = WINOGRAD_TAPS - 1;
+    int64_t width = (int64_t)p->vectors * d->t->lanes;
+    const Expr *panel =
+        mul(d, add(d, d->panel0, p->panel), w->join.task_rows * width_of(d->t));
+    const Expr *r = w->h.flipped ? op2(d, OP_sub, num(d, last), i) : i,
+               *at[WINOGRAD_TAPS];
+    for (int64_t j = 0; j < WINOGRAD_TAPS; j++) {
+        const Expr *tap =
+            add(d, mul(d, r, WINOGRAD_TAPS), num(d, w->w.flipped ? last - j : j));
+        const Expr *row = add(d, row0, mul(d, tap, w->channels));
+        at[j] = add(d, part_place(m, row, width, b), panel);
+    }
+    const Expr *from = mul(d, i, WINOGRAD_IN * width), *g[WINOGRAD_TAPS];
+    for (int64_t c = 0; c < width; c += d->t->lanes) {
+        winograd_row(b, half, add(d, from, num(d, c)), d->t->lanes, g);
+        for (int64_t j = 0; j < WINOGRAD_TAPS; j++)
+            block_store(b, m->y, add(d, at[j], num(d, c)), g[j], 1, NULL);
+    }
+}
+
 /* Sums of the taps of a channel in and the panel, to the part; see results_join. */
 static void store_channel(Tiling *m, Panel *p, const Expr *c, const Expr *row0,
                           Block *b) {
     Direct *d = &m->d;
     const Winograd *w = m->w;
-    const Tile *t = d->t, *join = &w->join;
-    int64_t width = (int64_t)p->vectors * t->lanes;
-    const Expr *at[WINOGRAD_TAPS * WINOGRAD_TAPS];
-    const Expr *panel =
-        mul(d, add(d, d->panel0, p->panel), join->task_rows * width_of(t));
-    int64_t rows = count_of(w->c, AXIS_ROW), tasks = (rows - 1) / join->task_rows + 1;
-    for (int64_t i = 0; i < WINOGRAD_TAPS * WINOGRAD_TAPS; i++) {
-        int64_t r = i / WINOGRAD_TAPS, s = i % WINOGRAD_TAPS, last = WINOGRAD_TAPS - 1;
-        if (w->h.flipped) r = last - r;
-        if (w->w.flipped) s = last - s;
-        const Expr *row = add(d, row0, num(d, (r * WINOGRAD_TAPS + s) * w->channels));
-        const Expr *rest = block_let(b, "row", row);
-        const Expr *inside = take_digit(d, b, "low", &rest, num(d, join->task_rows));
-        const Expr *task = add(d, mul(d, d->split, tasks), rest);
-        const Expr *to = add(d, mul(d, task, tile_size(join)), mul(d, inside, width));
-        at[i] = block_let(b, "to", add(d, to, panel));
-    }
+    int64_t lanes = d->t->lanes, width = p->vectors * lanes;
+    const WinogradHalf half = winograd_half(&winograd_taps, width, b);
+    const Var *i = var_index(d->arena, "row"), *j = var_index(d->arena, "column");
+    Block column = block_new(d->arena), row = block_new(d->arena);
     const Expr *from = add(d, sums_of_panel(m, p->panel), mul(d, c, width));
-    from = block_let(b, "from", from);
-    for (int64_t j = 0; j < width; j += t->lanes) {
-        const Expr *u[WINOGRAD_PRODUCTS], *g[WINOGRAD_TAPS * WINOGRAD_TAPS];
-        for (int64_t i = 0; i < WINOGRAD_PRODUCTS; i++) {
-            const Expr *x = add(d, from, num(d, i * w->m_step + j));
-            u[i] = block_let(b, "u", expr_load(d->arena, m->m, x, t->lanes, 1, NULL));
+    from = add(d, from, mul(d, expr_var(d->arena, j), w->m_step));
+    from = block_let(&column, "from", from);
+    for (int64_t v = 0; v < width; v += lanes) {
+        const Expr *u[WINOGRAD_IN], *to = mul(d, expr_var(d->arena, j), width);
+        for (int64_t k = 0; k < WINOGRAD_IN; k++) {
+            const Expr *x = add(d, from, num(d, k * WINOGRAD_IN * w->m_step + v));
+            x = expr_load(d->arena, m->m, x, d->t->lanes, 1, NULL);
+            u[k] = block_let(&column, "u", x);
         }
-        winograd_transform_taps(b, u, g);
-        for (int64_t i = 0; i < WINOGRAD_TAPS * WINOGRAD_TAPS; i++)
-            block_store(b, m->y, add(d, at[i], num(d, j)), g[i], 1, NULL);
+        winograd_column(&column, &half, u, add(d, to, num(d, v)));
     }
+    block_for(b, j, num(d, 0), num(d, WINOGRAD_IN), 1, 1, block_end(&column));
+    store_taps(m, p, &half, expr_var(d->arena, i), row0, &row);
+    block_for(b, i, num(d, 0), num(d, WINOGRAD_TAPS), 1, 1, block_end(&row));
 }
 
 static void store_panel(Direct *d, Panel *p, Block *b) {

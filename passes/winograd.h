@@ -68,23 +68,42 @@ typedef struct Tiling {
     const Expr *product;       /* whose matrices are multiplied */
 } Tiling;
 
-/* winograd_transform.c: `from` and `to` are square, row by row; new values are named in `b`. */
-typedef void WinogradTransform(Block *b, const Expr *const *from, const Expr **to);
-WinogradTransform winograd_transform_image;    /* 6 x 6 to 6 x 6 */
-WinogradTransform winograd_transform_weights;  /* 3 x 3 to 6 x 6 */
-WinogradTransform winograd_transform_result;   /* 6 x 6 to 4 x 4 */
-WinogradTransform winograd_transform_gradient; /* 4 x 4 to 6 x 6 */
-WinogradTransform winograd_transform_taps;     /* 6 x 6 to 3 x 3 */
+/* winograd_transform.c */
+
+/* From a square of `from` x `from` to one of `to` x `to`, by the same matrix from both sides. */
+typedef struct WinogradTransform {
+    void (*line)(Block *b, const Expr *const *from, const Expr **to);
+    int64_t from, to;
+} WinogradTransform;
+
+extern const WinogradTransform winograd_image, winograd_weights, winograd_result,
+    winograd_gradient, winograd_taps;
+
+/* A square whose columns are transformed: [to][from][width].  Loops over columns and over rows
+ * keep the code small. */
+typedef struct WinogradHalf {
+    const WinogradTransform *transform;
+    Buffer *buffer;
+    int64_t width;
+} WinogradHalf;
+
+WinogradHalf winograd_half(const WinogradTransform *t, int64_t width, Block *b);
+/* The column `x`, to `to`: its number times width, and what else lies beside. */
+void winograd_column(Block *b, const WinogradHalf *h, const Expr *const *x,
+                     const Expr *to);
+/* The row at `from`, transformed. */
+void winograd_row(Block *b, const WinogradHalf *h, const Expr *from, uint32_t lanes,
+                  const Expr **y);
 
 /* winograd_patch.c */
 
 /* Square patches of an image and what they are transformed to. */
 typedef struct Patch {
-    int64_t size, low[2], extent[2]; /* low: place of tile 0; the sides are h, w */
-    int64_t pixel;                   /* elements from a place to the next */
-    const Expr *first;               /* channel */
-    int64_t channels;                /* stored up to whole vectors */
-    WinogradTransform *transform;
+    const WinogradTransform *transform;
+    int64_t low[2], extent[2]; /* low: place of tile 0; the sides are h, w */
+    int64_t pixel;             /* elements from a place to the next */
+    const Expr *first;         /* channel */
+    int64_t channels;          /* stored up to whole vectors */
     const Buffer *from, *to;
     int64_t step; /* between its 36 values in `to` */
 } Patch;
