@@ -358,7 +358,7 @@ static Status time_case(const Bench *b, Arena *arena, const Func *group, const c
     for (uint32_t i = 0; i < lowered.kernels; i++) {
         const char *wrong = loop_verify(lowered.kernel[i].kernel, arena);
         if (wrong) bug(arena, "%s: %s", lowered.kernel[i].kernel->name, wrong);
-        kernels[i] = lowered.kernel[i].kernel;
+        kernels[i] = tidy(arena, lowered.kernel[i].kernel);
     }
     JitOptions options = {&b->target, NULL, 1};
     Jit *jit;
