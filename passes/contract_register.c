@@ -64,11 +64,22 @@ static int64_t known_row(const Direct *d, int64_t row) {
     return place;
 }
 
+/* Rows by their places from one pointer that moves: few general registers. */
+static void set_row_views(Direct *d, Panel *p, const Expr *base, Block *b) {
+    Buffer *run = buffer_view(d->arena, "run", ELEM_f32);
+    block_view(b, run, d->a, base);
+    for (uint32_t i = 0; i < p->rows; i++) {
+        const Expr *row = add(d, p->row, num(d, i));
+        p->view[i] = buffer_view(d->arena, arena_print(d->arena, "a%u", i), ELEM_f32);
+        const Expr *at = d->has_rowbase ? rows_look_up(d, d->rowbase, row) : num(d, 0);
+        block_view(b, p->view[i], run, at);
+    }
+}
+
 static void set_views(Direct *d, Panel *p, Block *b) {
     Arena *a = d->arena;
     const Tile *t = d->t;
     const Expr *base = add(d, d->a_base, open_offset(d, loop_a_step));
-    bool tables = rows_have_tables(d);
     if (rows_at_once(t)) {
         p->view[0] = buffer_view(a, "a0", ELEM_f32);
         if (t->uniform)
@@ -78,6 +89,10 @@ static void set_views(Direct *d, Panel *p, Block *b) {
         block_view(b, p->view[0], d->a, base);
         return;
     }
+    if (!rows_have_tables(d)) {
+        set_row_views(d, p, base, b);
+        return;
+    }
     base = block_let(b, "base", base);
     int64_t zeros = run_a_step(d) < 0 ? d->zeros->count - 1 : 0;
     for (uint32_t i = 0; i < p->rows; i++) {
@@ -85,10 +100,6 @@ static void set_views(Direct *d, Panel *p, Block *b) {
         p->view[i] = buffer_view(a, arena_print(a, "a%u", i), ELEM_f32);
         const Expr *at = base;
         if (d->has_rowbase) at = add(d, base, rows_look_up(d, d->rowbase, row));
-        if (!tables) {
-            block_view(b, p->view[i], d->a, at);
-            continue;
-        }
         const Expr *place = NULL;
         for (uint32_t n = 0; n < d->c->a.edges; n++) {
             if (d->t->edge[n].fixed) continue;
