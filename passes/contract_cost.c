@@ -12,9 +12,14 @@ static int64_t ceil_div(int64_t a, int64_t b) {
     return (a + b - 1) / b;
 }
 
+/* Vector registers of a tile: its sums, B's vectors and an element of A. */
+static uint32_t tile_registers(uint32_t rows, uint32_t vectors) {
+    return rows * vectors + vectors + 1;
+}
+
 /* Work of a k step of one tile in FMA slots: two FMAs a cycle, four cycles until a sum may be
  * added to again, so that few sums wait for each other at times; loads and the loop in what is
- * left of the front end. */
+ * left of the front end; and where no register is left, no load goes ahead. */
 static double tile_cost(const Choice *s, uint32_t rows, uint32_t vectors) {
     enum { PLENTY = 12 };
     double fma = rows * vectors, loads = rows + vectors;
@@ -22,24 +27,26 @@ static double tile_cost(const Choice *s, uint32_t rows, uint32_t vectors) {
     double least = s->t->known_rows ? 11 : 8; /* these loops are not unrolled */
     if (cost < least) cost = least;
     if (cost < PLENTY) cost += 0.25 * (PLENTY - cost);
+    if (tile_registers(rows, vectors) == s->target->registers) cost += 0.75;
     return cost + 0.1 * rows + 0.25 * vectors + 0.6;
 }
 
-/* Setting a pointer for each row, once a run. */
+/* Setting a pointer for each row, once a run; the products of a long one hide it. */
 static double pointer_cost(const Choice *s, uint32_t rows) {
     const Tile *t = s->t;
     if (t->uniform || t->known_rows || t->even % rows == 0) return 0;
-    return 2.5 * rows / (double)t->loop[t->loops - 1].extent;
+    double run = (double)t->loop[t->loops - 1].extent;
+    return 7.5 * rows / (run * run);
 }
 
 static bool tile_fits(const Choice *s, uint32_t rows, uint32_t vectors) {
-    uint32_t used = rows * vectors + vectors + 1;
     bool one = s->t->uniform || s->t->known_rows || s->t->even % rows == 0;
     uint32_t pointers = one ? 1 : rows;
     /* Long rows a multiple of 4 KiB apart meet in the sets of L1, whose ways may be eight. */
     bool meet = s->t->uniform && s->t->row_step % 1024 == 0;
     if (meet && rows > 8 && s->t->loop[s->t->loops - 1].extent > 128) return false;
-    return used < s->target->registers && pointers <= 8; /* general registers are 15 */
+    /* General registers are 15. */
+    return tile_registers(rows, vectors) <= s->target->registers && pointers <= 8;
 }
 
 /* Columns that are left after whole vectors, where dot products may take them: a run of A is
