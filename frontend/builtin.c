@@ -92,8 +92,9 @@ bool want_int(Elab *e, const Value *v, const char *what, int64_t low, Span span,
         *out = v->integer;
         return true;
     }
-    elab_error(e, span, "%s is to be a whole number of %" PRId64 " or more, found %s",
-               what, low, elab_words(e, v));
+    const bool beyond = value_is_static_number(v) && value_number(v) > (double)DIM_LIMIT;
+    elab_error(e, span, "%s is to be a whole number of %" PRId64 " or more%s, found %s",
+               what, low, beyond ? " and at most 2^46" : "", elab_words(e, v));
     return false;
 }
 

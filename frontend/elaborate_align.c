@@ -153,8 +153,10 @@ static Value expand_like(Elab *e, Value v, const Shape *to, const char *what, Sp
     int64_t axes[MAX_RANK] = {0};
     if (v.kind != VALUE_tensor || type_same_shape(tensor_type(&v), &to->type)) return v;
     Shape from = {*tensor_type(&v), v.tensor};
-    if (place_dims(&from, to, axes) && fits_at(&from.type, &to->type, axes))
+    if (place_dims(&from, to, axes) && fits_at(&from.type, &to->type, axes)) {
+        if (!elab_within_memory(e, &to->type, span)) return value_unknown;
         return elab_tensor(e, squeeze_and_broadcast(e, &v, &to->type, axes, span));
+    }
     elab_error(e, span, "%s wants %s, found %s", what, type_text(e, &to->type),
                type_text(e, &from.type));
     return value_unknown;
@@ -232,6 +234,7 @@ bool elab_align_from(Elab *e, Value *v, uint32_t count, uint32_t first, const ch
     if (!common_shape(e, v, count, what, span, &shape)) return false;
     Elem elem = elab_common_elem(v + first, count - first);
     shape.type.elem = elem;
+    if (!elab_within_memory(e, &shape.type, span)) return false;
     Builder b = elab_builder(e, span);
     for (uint32_t i = 0; i < count; i++) {
         if (value_is_static_number(&v[i]))

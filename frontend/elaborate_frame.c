@@ -115,6 +115,10 @@ static bool any_open(const Func *func, const Val *arg, uint32_t args) {
 
 bool elab_within_memory(Elab *e, const Type *type, Span span) {
     Dim count = type_count(&e->module->dims, type);
+    if (count == DIM_OVERFLOW) {
+        elab_error(e, span, "%s has more elements than 2^46", type_text(e, type));
+        return false;
+    }
     if (!dim_is_const(count)) return true;
     if (count <= TENSOR_LIMIT / elem_bytes(type->elem)) return true;
     elab_error(e, span, "a tensor larger than memory: %s takes %.1f TB",

@@ -18,8 +18,8 @@ bool elab_dim(Elab *e, const Value *v, Span span, const char *what, Dim *dim) {
     if (v->kind == VALUE_dim && v->dim != DIM_OVERFLOW)
         return open_dim(e, v->dim, span, what);
     if (v->kind == VALUE_int && v->integer >= 1 && v->integer <= DIM_LIMIT) return true;
-    if (v->kind == VALUE_int && v->integer > DIM_LIMIT) {
-        elab_error(e, span, "%s overflows: %" PRId64 " is beyond 2^46", what, v->integer);
+    if (value_is_static_number(v) && value_number(v) > (double)DIM_LIMIT) {
+        elab_error(e, span, "%s overflows: %s is beyond 2^46", what, elab_words(e, v));
         return false;
     }
     elab_error(e, span, "%s wants a whole number of 1 or more, found %s", what,
@@ -52,10 +52,7 @@ bool elab_type(Elab *e, Env env, const AstType *ast, Type *type) {
                       &type->dim[type->rank++]))
             return false;
     }
-    if (type_count(&e->module->dims, type) != DIM_OVERFLOW)
-        return elab_within_memory(e, type, ast->span);
-    elab_error(e, ast->span, "%s has more elements than 2^46", type_text(e, type));
-    return false;
+    return elab_within_memory(e, type, ast->span);
 }
 
 const char *pattern_text(Elab *e, const AstType *ast) {
