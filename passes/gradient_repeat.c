@@ -84,6 +84,32 @@ static Type stack_type(const Loop *l, const Type *type) {
     return stack;
 }
 
+/* No tensor holds carry k of all rounds. */
+static void refuse_history(const Loop *l, uint32_t k, const char *why) {
+    Text text;
+    text_init(&text, l->s->scratch);
+    type_print(&l->body->module->dims, graph_type(l->body, 1 + k), &text);
+    diag_error(l->body->module->diag, l->node->span,
+               "the gradient of this loop keeps `%s`, %s, of each of its %lld rounds: %s",
+               l->body->params.at[1 + k].name, text.at, (long long)l->count, why);
+}
+
+static bool histories_have_rank(const Loop *l) {
+    for (uint32_t k = 0; k < l->carries; k++) {
+        if (graph_type(l->body, 1 + k)->rank < MAX_RANK) continue;
+        refuse_history(l, k, "with an axis for the rounds it has too many dimensions");
+        return false;
+    }
+    return true;
+}
+
+static bool history_has_extents(const Loop *l, uint32_t k) {
+    const Type stack = stack_type(l, graph_type(l->body, 1 + k));
+    if (type_count(&l->body->module->dims, &stack) != DIM_OVERFLOW) return true;
+    refuse_history(l, k, "more than 2^46 elements");
+    return false;
+}
+
 /* The body's nodes again in `to`; map[] holds what stands for its parameters. */
 static void inline_body(const Func *body, Func *to, Arena *scratch, Val *map) {
     for (Val v = body->params.count; v < body->nodes.count; v++) {
@@ -257,8 +283,11 @@ static void emit_backward(const Loop *l, Val v) {
     const bool *live = func_live(all, scratch);
     Func *body = pruned(all, live, scratch);
     const uint32_t adjoints = all->results.count;
+    const bool *read = live + 1 + adjoints;
+    for (uint32_t k = 0; k < l->carries; k++)
+        if (read[k] && history_of(l, k) < 0 && !history_has_extents(l, k)) return;
     Val *stack = arena_array(scratch, Val, l->carries);
-    find_histories(l, v, live + 1 + adjoints, stack);
+    find_histories(l, v, read, stack);
 
     VEC(Val) arg = {0};
     for (uint32_t i = 1; i < l->params; i++) {
@@ -300,9 +329,7 @@ void grad_repeat(Sweep *s, Val v, const Node *node, Val g) {
     l.wanted = arena_array(s->scratch, bool, l.carries);
     l.useful = arena_array(s->scratch, bool, l.params);
     find_useful(&l);
-    for (uint32_t k = 0; k < l.carries; k++)
-        if (l.wanted[k]) {
-            emit_backward(&l, v);
-            return;
-        }
+    bool any = false;
+    for (uint32_t k = 0; k < l.carries; k++) any |= l.wanted[k];
+    if (any && histories_have_rank(&l)) emit_backward(&l, v);
 }
