@@ -153,6 +153,7 @@ Value elab_next(Elab *e, Env env, const Ast *ast) {
     }
     if (e->frame != e->run->root && !e->changes && !e->fixed) {
         elab_error(e, ast->span, "state cannot change inside of `repeat`");
+        elab_hint(e, "in an `attack`, and in in_mode(f, training = false), it stays");
         return value_unknown;
     }
     if (!is_param(e, state) || e->late)

@@ -22,10 +22,13 @@ Program *program_load_text(Arena *arena, Diag *diag, const char *path, const cha
         const AstFunction *f = l->unit->entries.at[i].function;
         if (f && is_entry(f)) vec_push(arena, &l->entries, (Entry){f->name, NULL});
     }
-    for (uint32_t i = 0; i < l->trains.count; i++)
-        vec_push(
-            arena, &l->blocks,
-            (TrainBlock){.name = l->trains.at[i]->name, .span = l->trains.at[i]->span});
+    for (uint32_t i = 0; i < l->trains.count; i++) {
+        const AstTrain *train = l->trains.at[i];
+        TrainBlock block = {.name = train->name, .span = train->span};
+        for (uint32_t k = 0; k < train->params; k++)
+            block.awaits |= !train->param[k].value;
+        vec_push(arena, &l->blocks, block);
+    }
     l->program.entries = l->entries.count;
     l->program.entry = l->entries.at;
     l->program.trains = l->blocks.count;

@@ -55,6 +55,7 @@ typedef struct Phase {
 typedef struct TrainBlock {
     const char *name;
     Span span;
+    bool awaits; /* a parameter has no default: only a call can be elaborated */
     DataSpec data;
     DataInfo info;
     int64_t epochs; /* of all phases */

@@ -96,7 +96,10 @@ static bool find_data(Training *t) {
     int64_t left = block->info.train_count - block->data.validate;
     if (left >= block->data.batch) return true;
     elab_error(&t->e, block->data.span, "a batch of %lld from %lld examples",
-               (long long)block->data.batch, (long long)left);
+               (long long)block->data.batch, (long long)block->info.train_count);
+    if (block->data.validate)
+        elab_hint(&t->e, "`validate` holds %lld of them back",
+                  (long long)block->data.validate);
     return false;
 }
 

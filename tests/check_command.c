@@ -71,6 +71,11 @@ static const CommandLine lines[] = {
     {"check bad.tn", 1, "", "bad.tn:1:"},
     {"check --json bad.tn", 1, "\"line\":1", ""},
     {"check good.tn", 0, "no mistakes", ""},
+    {"check blocks.tn", 0, "not checked: away, its data are not here", ""},
+    {"check blocks.tn", 0, "not checked: open, it awaits arguments", ""},
+    {"check wrong.tn", 1, "", "error: a loss is one number f32[], found f32[4, 4]"},
+    {"check wrong.tn", 1, "", "eps is to be 0 or more"},
+    {"check wrong.tn", 1, "", "did you mean mnist"},
     {"emit ast good.tn", 0, "twice", ""},
     {"emit graph good.tn twice --bind N=4", 0, "func @", ""},
     {"emit graph good.tn twice --bind N=4 --after dce", 0, "func @", ""},
@@ -107,6 +112,21 @@ static void write_programs(void) {
                               "  %1 = add %x, %x : f32[4, 3]\n}\n");
     scratch_text("bad.graph", "module\n\nfunc @add(%x: f32[4, 3]) -> (out = %2) {\n}\n");
     scratch_text("bad.tn", "fn twice(x: f32[N, 3]) = x + y\n");
+#define NET "net m(x: f32[N, 4]) { logits = dense(x, 3) }\n"
+#define BLOCK(data, loss, rest)                                                          \
+    "data = " data "; loss = fn(x, y: i32[N]) = " loss "; optim = sgd(rate = 0.1); "     \
+    "epochs = 1" rest " }\n"
+#define RIGHT   "mean(cross_entropy(m(x).logits, y))"
+#define NUMBERS "synthetic(batch = 4, shape = [4], classes = 3)"
+    scratch_text("blocks.tn",
+                 NET "train here { " BLOCK(NUMBERS, RIGHT, "") "train away { " BLOCK(
+                     "npy(\"no.npy\", \"no.npy\", batch = 4)", RIGHT,
+                     "") "train open(rate) { " BLOCK(NUMBERS, RIGHT, ""));
+    scratch_text(
+        "wrong.tn",
+        NET "train a { " BLOCK(NUMBERS, "x", "") "train b { " BLOCK(
+            NUMBERS, RIGHT,
+            "; attack = pgd(eps = -1)") "train c { " BLOCK("mnst(batch = 4)", RIGHT, ""));
     ck_assert(npy_write(scratch_path("x.npy"), &tensor, message));
 }
 

@@ -134,9 +134,6 @@ static void key_write(const DataSpec *spec, char *key, size_t size) {
     for (uint32_t i = 0; i < spec->rank && used < size; i++)
         used +=
             (size_t)snprintf(key + used, size - used, " %lld", (long long)spec->dim[i]);
-    for (uint32_t i = 0; i < spec->rank && used < size; i++)
-        used +=
-            (size_t)snprintf(key + used, size - used, "\n%lld", (long long)spec->dim[i]);
 }
 
 const DataSet *data_shelf_get(const DataShelf *shelf, const DataSpec *spec) {
