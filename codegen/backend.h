@@ -8,8 +8,10 @@
 #include "tenon_runtime.h"
 
 /* The processor this runs on; or one by LLVM's name ("x86-64-v3").  `native` for NULL.
- * STATUS_INPUT when LLVM does not know the name. */
+ * STATUS_INPUT when the name is none that code is made for. */
 Status target_find(const char *cpu, Target *target);
+/* Why it failed, and the names that there are, to message[MESSAGE_BYTES]. */
+void target_unknown(const char *cpu, char *message);
 
 /* Whether this processor lacks a feature of the target; its name to `name` (64 bytes, may be
  * NULL). */

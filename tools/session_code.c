@@ -24,9 +24,11 @@ Status session_passes(Session *s, const char *last) {
                       .watcher = s->watcher};
     if (!s->target.vector_bytes) {
         Status status = target_find(s->settings.cpu, &s->target);
-        if (status != STATUS_OK)
-            return session_fail(s, status, "LLVM knows no processor '%s'",
-                                s->settings.cpu);
+        if (status != STATUS_OK) {
+            char message[MESSAGE_BYTES];
+            target_unknown(s->settings.cpu, message);
+            return session_fail(s, status, "%s", message);
+        }
         if (s->settings.no_winograd) s->target.winograd = WINOGRAD_NEVER;
     }
     double start = seconds_now();

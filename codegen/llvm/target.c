@@ -1,4 +1,5 @@
 /* Processors: what the host is, and what LLVM's names stand for. */
+#include "base/file.h"
 #include "codegen/backend.h"
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
@@ -102,6 +103,19 @@ Status target_find(const char *cpu, Target *target) {
         return STATUS_OK;
     }
     return STATUS_INPUT;
+}
+
+void target_unknown(const char *cpu, char *message) {
+    if (!cpu || !strcmp(cpu, "native")) {
+        snprintf(message, MESSAGE_BYTES,
+                 "this processor lacks SSE 4.1, which all code needs");
+        return;
+    }
+    int used = snprintf(message, MESSAGE_BYTES,
+                        "no processor '%.60s' is known; those that are: native", cpu);
+    for (uint32_t i = 0; i < sizeof cpus / sizeof *cpus && used < MESSAGE_BYTES; i++)
+        used += snprintf(message + used, (size_t)(MESSAGE_BYTES - used), ", %s",
+                         cpus[i].name);
 }
 
 bool target_lacks(const Target *target, char *name) {

@@ -192,9 +192,11 @@ tn_status tn_context_set_cpu(tn_context *context, const char *cpu) {
     Target target;
     if (!context) return TN_STATUS_NULL;
     api_begin(context);
-    if (cpu && target_find(cpu, &target) != STATUS_OK)
-        return api_fail(context, TN_STATUS_OPTION, "LLVM knows no processor '%.100s'",
-                        cpu);
+    if (cpu && target_find(cpu, &target) != STATUS_OK) {
+        char message[MESSAGE_BYTES];
+        target_unknown(cpu, message);
+        return api_fail(context, TN_STATUS_OPTION, "%s", message);
+    }
     return set_text(context, context->cpu, sizeof context->cpu, cpu);
 }
 
