@@ -8,125 +8,6 @@
 
 /* ---- names ---------------------------------------------------------------------------- */
 
-/* Of C99 and C++20; a parameter or field cannot be called so. */
-static const char *const keywords[] = {"alignas",
-                                       "alignof",
-                                       "and",
-                                       "and_eq",
-                                       "asm",
-                                       "auto",
-                                       "bitand",
-                                       "bitor",
-                                       "bool",
-                                       "break",
-                                       "case",
-                                       "catch",
-                                       "char",
-                                       "char8_t",
-                                       "char16_t",
-                                       "char32_t",
-                                       "class",
-                                       "compl",
-                                       "concept",
-                                       "const",
-                                       "consteval",
-                                       "constexpr",
-                                       "constinit",
-                                       "const_cast",
-                                       "continue",
-                                       "co_await",
-                                       "co_return",
-                                       "co_yield",
-                                       "decltype",
-                                       "default",
-                                       "delete",
-                                       "do",
-                                       "double",
-                                       "dynamic_cast",
-                                       "else",
-                                       "enum",
-                                       "explicit",
-                                       "export",
-                                       "extern",
-                                       "false",
-                                       "float",
-                                       "for",
-                                       "friend",
-                                       "goto",
-                                       "if",
-                                       "inline",
-                                       "int",
-                                       "long",
-                                       "mutable",
-                                       "namespace",
-                                       "new",
-                                       "noexcept",
-                                       "not",
-                                       "not_eq",
-                                       "nullptr",
-                                       "operator",
-                                       "or",
-                                       "or_eq",
-                                       "private",
-                                       "protected",
-                                       "public",
-                                       "register",
-                                       "reinterpret_cast",
-                                       "requires",
-                                       "restrict",
-                                       "return",
-                                       "short",
-                                       "signed",
-                                       "sizeof",
-                                       "static",
-                                       "static_assert",
-                                       "static_cast",
-                                       "struct",
-                                       "switch",
-                                       "template",
-                                       "this",
-                                       "thread_local",
-                                       "throw",
-                                       "true",
-                                       "try",
-                                       "typedef",
-                                       "typeid",
-                                       "typename",
-                                       "union",
-                                       "unsigned",
-                                       "using",
-                                       "virtual",
-                                       "void",
-                                       "volatile",
-                                       "wchar_t",
-                                       "while",
-                                       "xor",
-                                       "xor_eq"};
-
-static bool is_keyword(const char *name) {
-    for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++)
-        if (!strcmp(keywords[i], name)) return true;
-    return false;
-}
-
-static bool is_letter(char c) {
-    return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-bool is_c_identifier(const char *name) {
-    if (!is_letter(*name) || is_keyword(name)) return false;
-    for (const char *c = name; *c; c++)
-        if (!is_letter(*c) && !(*c >= '0' && *c <= '9')) return false;
-    return true;
-}
-
-const char *c_spelling(Arena *arena, const char *name) {
-    char *copy = arena_print(arena, "%s", name);
-    for (char *c = copy; *c; c++)
-        if (!is_letter(*c) && !(*c >= '0' && *c <= '9')) *c = '_';
-    return copy;
-}
-
 static const char *upper(Arena *arena, const char *name) {
     char *copy = arena_print(arena, "%s", name);
     for (char *c = copy; *c; c++) *c = (char)toupper((unsigned char)*c);
@@ -191,32 +72,48 @@ typedef struct Writer {
     const char *name, *macro; /* of the object: "lenet", "LENET" */
 } Writer;
 
-/* A field's name in C; one that is taken or reserved gets the port's number behind it. */
-static const char *field_name(const Writer *w, const PortList *list, uint32_t number) {
-    const char *name = c_spelling(w->arena, list->at[number]->name);
-    bool taken =
-        !is_c_identifier(name) || !strcmp(name, "n") || !strcmp(name, "work_bytes");
-    for (uint32_t i = 0; i < number && !taken; i++)
-        taken = !strcmp(field_name(w, list, i), name);
-    return taken ? arena_print(w->arena, "%s_%u", name, number) : name;
+/* Names in C of the ports, then of what stands behind them in the struct. */
+static const char **field_names(const Writer *w, const PortList *list) {
+    static const char *const behind[] = {"n", "work_bytes"};
+    const char **name = arena_array(w->arena, const char *, list->count + 2);
+    memcpy(name, behind, sizeof behind);
+    for (uint32_t i = 0; i < list->count; i++)
+        name[2 + i] = c_field(w->arena, list->at[i]->name, name, 2 + i);
+    return name + 2;
 }
 
-static void put_field(Writer *w, const Plan *plan, const PortList *list, uint32_t i,
-                      const char *is_const) {
-    const Type *type = &list->at[i]->type;
-    text_printf(&w->out, "    %s%s *%s; /* ", is_const, c_types[type->elem],
-                field_name(w, list, i));
-    type_print(&plan->entry->module->dims, type, &w->out);
-    if (type->elem == ELEM_bool) text_puts(&w->out, ", each 0 or 1");
-    text_puts(&w->out, " */\n");
+static void put_fields(Writer *w, const Plan *plan, const PortList *list,
+                       const char *is_const) {
+    const char *const *name = field_names(w, list);
+    for (uint32_t i = 0; i < list->count; i++) {
+        const Type *type = &list->at[i]->type;
+        text_printf(&w->out, "    %s%s *%s; /* ", is_const, c_types[type->elem], name[i]);
+        type_print(&plan->entry->module->dims, type, &w->out);
+        if (type->elem == ELEM_bool) text_puts(&w->out, ", each 0 or 1");
+        text_puts(&w->out, " */\n");
+    }
+}
+
+/* What the program calls the run-time dimension; it may be in no input's shape. */
+static const char *n_name(const Plan *plan, const PortList *in) {
+    const Dims *dims = &plan->entry->module->dims;
+    uint32_t symbol;
+    int64_t scale, offset;
+    for (uint32_t i = 0; i < in->count; i++)
+        for (uint32_t d = 0; d < in->at[i]->type.rank; d++) {
+            Dim dim = in->at[i]->type.dim[d];
+            if (!dim_is_const(dim) && dim_linear(dims, dim, &symbol, &scale, &offset))
+                return dims->symbols.at[symbol].name;
+        }
+    return "the run-time dimension";
 }
 
 static void put_structs(Writer *w, const Plan *plan, const char *entry) {
     PortList in = entry_inputs(w->arena, plan), out = entry_outputs(w->arena, plan);
     text_puts(&w->out, "typedef struct {\n");
-    for (uint32_t i = 0; i < in.count; i++) put_field(w, plan, &in, i, "const ");
+    put_fields(w, plan, &in, "const ");
     if (plan->has_n)
-        text_printf(&w->out, "    int64_t n; /* the first dimension: 1 to %lld */\n",
+        text_printf(&w->out, "    int64_t n; /* %s: 1 to %lld */\n", n_name(plan, &in),
                     (long long)plan->n_max);
     text_printf(&w->out,
                 "    size_t work_bytes; /* that `work` has; 0: not checked */\n"
@@ -224,7 +121,7 @@ static void put_structs(Writer *w, const Plan *plan, const char *entry) {
                 w->name, entry);
     if (!out.count) return;
     text_puts(&w->out, "typedef struct {\n");
-    for (uint32_t i = 0; i < out.count; i++) put_field(w, plan, &out, i, "");
+    put_fields(w, plan, &out, "");
     text_printf(&w->out, "} %s_%s_out;\n", w->name, entry);
 }
 
@@ -255,9 +152,10 @@ static void put_entry(Writer *w, uint32_t number) {
 /* ---- the whole ------------------------------------------------------------------------ */
 
 static void put_list(Writer *w, const PortList *list) {
+    const char *const *name = field_names(w, list);
     for (uint32_t i = 0; i < list->count; i++)
-        text_printf(&w->out, "%s.%s = %s%s", i ? ", " : "", field_name(w, list, i),
-                    list->at[i]->type.rank ? "" : "&", field_name(w, list, i));
+        text_printf(&w->out, "%s.%s = %s%s", i ? ", " : "", name[i],
+                    list->at[i]->type.rank ? "" : "&", name[i]);
 }
 
 /* A program that calls the first entry. */
@@ -344,7 +242,7 @@ static const char *whole_text(Arena *arena, const ObjectSpec *spec, uint64_t abi
     text_init(&w.out, arena);
     w.macro = upper(arena, spec->name);
     put_top(&w);
-    text_printf(&w.out, "#ifndef TENON_%s_H\n#define TENON_%s_H\n\n", w.macro, w.macro);
+    text_printf(&w.out, "#ifndef %s_TENON_H\n#define %s_TENON_H\n\n", w.macro, w.macro);
     text_puts(&w.out, embedded_header);
     text_printf(&w.out,
                 "#if TN_ABI_VERSION != %d\n"
@@ -388,8 +286,9 @@ static const char *clash(Arena *arena, const ObjectSpec *spec, uint32_t number) 
 }
 
 static bool check_names(Arena *arena, const ObjectSpec *spec, char *message) {
-    if (!is_c_identifier(spec->name)) {
-        snprintf(message, 512, "'%.100s' is no name that C can spell", spec->name);
+    const char *fault = c_prefix_fault(spec->name);
+    if (fault) {
+        snprintf(message, 512, "'%.100s' %s", spec->name, fault);
         return false;
     }
     for (uint32_t i = 0; i < spec->entries; i++) {

@@ -1,11 +1,10 @@
-/* The C side of an object: how its names are spelt, and the header. */
+/* The C side of an object: its entries as C has them, and the header. */
 #ifndef TN_CODEGEN_HEADER_H
 #define TN_CODEGEN_HEADER_H
 
+#include "codegen/c_name.h"
 #include "codegen/object.h"
 
-/* "conv1.weight" -> "conv1_weight": letters of C, behind a prefix an identifier. */
-const char *c_spelling(Arena *arena, const char *name);
 /* What the header says; *abi is the number that stands in it.  On failure NULL: two names
  * are one in C. */
 const char *header_text(Arena *arena, const ObjectSpec *spec, uint64_t *abi,

@@ -166,9 +166,13 @@ static uint32_t number_symbols(Result *r, JoinExports *exports, const void *cont
         for (uint32_t i = 0; i < j->symbols.count; i++) {
             JoinSymbol *symbol = &j->symbols.at[i];
             uint8_t type = ELF64_ST_TYPE(symbol->sym.st_info);
-            bool global = ELF64_ST_BIND(symbol->sym.st_info) != STB_LOCAL &&
-                          (!symbol->sym.st_shndx || exports(context, symbol->name));
+            bool global = ELF64_ST_BIND(symbol->sym.st_info) != STB_LOCAL;
+            const char *visible = symbol->name;
+            if (global && symbol->sym.st_shndx)
+                visible = exports(j->arena, context, symbol->name);
+            global = global && visible;
             if (global != (pass == 1)) continue;
+            if (global) symbol->name = visible;
             symbol->sym.st_info = ELF64_ST_INFO(global ? STB_GLOBAL : STB_LOCAL, type);
             symbol->sym.st_other = STV_DEFAULT;
             put_symbol(r, symbol);

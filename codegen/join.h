@@ -39,8 +39,8 @@ void join_add(Join *join, const void *bytes, size_t count);
 /* Read-only data, at a multiple of 64, under the name `symbol`. */
 void join_add_data(Join *join, const char *symbol, const void *bytes, size_t count);
 
-/* Whether a name stays visible. */
-typedef bool JoinExports(const void *context, const char *name);
+/* The name under which a symbol stays visible; NULL: it does not. */
+typedef const char *JoinExports(Arena *arena, const void *context, const char *symbol);
 /* The whole object, of the arena; NULL: join->wrong says why. */
 uint8_t *join_finish(Join *join, JoinExports *exports, const void *context,
                      size_t *count);

@@ -14,11 +14,12 @@ static const char *const *driver_symbols(Arena *arena, Units *units,
     return symbol;
 }
 
-/* NAME_... */
-static bool is_exported(const void *context, const char *symbol) {
+/* "NAME.init" -> "NAME_init". */
+static const char *exported(Arena *arena, const void *context, const char *symbol) {
     const char *name = context;
     size_t length = strlen(name);
-    return !strncmp(symbol, name, length) && symbol[length] == '_';
+    if (strncmp(symbol, name, length) != 0 || symbol[length] != *GLUE_EXPORT) return NULL;
+    return arena_print(arena, "%s_%s", name, symbol + length + 1);
 }
 
 static void add_weights(Join *join, const ObjectSpec *spec) {
@@ -44,7 +45,7 @@ static bool join_all(Arena *arena, const ObjectSpec *spec, const Units *units,
     for (const Embedded *part = embedded_runtime; part->at; part++)
         join_add(&join, part->at, part->count);
     if (spec->weights) add_weights(&join, spec);
-    object->at = join_finish(&join, is_exported, spec->name, &object->count);
+    object->at = join_finish(&join, exported, spec->name, &object->count);
     if (!object->at) snprintf(message, 512, "joining objects: %s", join.wrong);
     return object->at != NULL;
 }

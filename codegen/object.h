@@ -51,6 +51,5 @@ Status object_path_check(const char *path, char *message);
 
 /* "lib/liblenet.so" -> "lenet".  NULL: not one of the three endings. */
 const char *object_path_name(Arena *arena, const char *path);
-bool is_c_identifier(const char *name); /* and no keyword of C or C++ */
 
 #endif

@@ -1,6 +1,7 @@
 /* From a program to an object on disk: which entries, which first values, which weights. */
 #include "tools/library.h"
 #include "base/alloc.h"
+#include "codegen/c_name.h"
 #include "codegen/object.h"
 #include <string.h>
 
@@ -181,10 +182,10 @@ Status library_build(Session *s, const LibrarySettings *settings, LibraryFacts *
     if (status != STATUS_OK) return session_fail(s, status, "%s", message);
     const char *name = settings->name;
     if (!name) name = object_path_name(&s->arena, settings->path);
-    if (!is_c_identifier(name))
-        return session_fail(s, STATUS_INPUT,
-                            "'%s' cannot begin a name in C; give another by --name",
-                            name);
+    const char *fault = c_prefix_fault(name);
+    if (fault)
+        return session_fail(s, STATUS_INPUT, "'%s' %s; give another by --name", name,
+                            fault);
     s->settings.with_init = true;
     status = session_load(s, DATA_DESCRIBE, NULL, 0);
     if (status == STATUS_OK) status = add_all(&l);

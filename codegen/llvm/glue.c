@@ -123,7 +123,8 @@ static void forward(Emitter *e, const Glue *glue, const Forward *f) {
     Value arg[6];
     unsigned count = f->params;
     memcpy(params, f->param, sizeof f->param);
-    const char *name = arena_print(e->arena, "%s_%s", glue->spec->name, f->name);
+    const char *name =
+        arena_print(e->arena, "%s" GLUE_EXPORT "%s", glue->spec->name, f->name);
     function_begin(e, name, LLVMFunctionType(f->result, params, count, false));
     for (unsigned i = 0; i < count; i++) arg[i] = LLVMGetParam(e->function, i);
     if (f->extra) {

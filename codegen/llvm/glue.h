@@ -7,6 +7,9 @@
 #include "codegen/llvm/key.h"
 #include "codegen/object.h"
 
+/* Between the object's name and that of what it exports: no name in C has one, so nothing else
+ * in the object is called so.  An underscore is put in its place when all is joined. */
+#define GLUE_EXPORT "."
 /* Where the embedded numbers lie, one after another (join_add_data). */
 #define GLUE_WEIGHTS "tn_weights"
 

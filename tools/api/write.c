@@ -1,4 +1,5 @@
 /* A program of the C API written out: as text at a level, as a library for C. */
+#include "codegen/c_name.h"
 #include "codegen/object.h"
 #include "tools/api/api.h"
 #include "tools/library.h"
@@ -90,9 +91,8 @@ static tn_status check_path(tn_program *program, const ApiCall *call) {
         return api_fail(context, TN_STATUS_OPTION, "'%.200s' ends in none of .so, .a, .o",
                         call->path);
     if (call->name) name = call->name;
-    if (!is_c_identifier(name))
-        return api_fail(context, TN_STATUS_OPTION, "'%.100s' cannot begin a name in C",
-                        name);
+    const char *fault = c_prefix_fault(name);
+    if (fault) return api_fail(context, TN_STATUS_OPTION, "'%.100s' %s", name, fault);
     if (object_path_check(call->path, message) != STATUS_OK)
         return api_fail(context, TN_STATUS_FILE, "%s", message);
     if (call->weights && access(call->weights, R_OK))
