@@ -62,8 +62,13 @@ Status object_path_check(const char *path, char *message) {
         snprintf(message, MESSAGE_BYTES, "%.100s...: the path is too long", path);
     else {
         if (length) snprintf(folder, sizeof folder, "%.*s", (int)length, path);
-        if (!stat(folder, &facts) && S_ISDIR(facts.st_mode)) return STATUS_OK;
-        snprintf(message, MESSAGE_BYTES, "the folder '%.400s' does not exist", folder);
+        if (stat(folder, &facts) || !S_ISDIR(facts.st_mode))
+            snprintf(message, MESSAGE_BYTES, "the folder '%.400s' does not exist",
+                     folder);
+        else if (!stat(path, &facts) && S_ISDIR(facts.st_mode))
+            snprintf(message, MESSAGE_BYTES, "'%.400s' is a folder", path);
+        else
+            return STATUS_OK;
     }
     return STATUS_INPUT;
 }
@@ -182,10 +187,11 @@ static Status run_cc(const char *const *words, bool *missing, char *message) {
 static Status link_object(Arena *arena, const Object *object, const char *path,
                           const char *fresh, bool *missing, char *message) {
     const char *part = arena_print(arena, "%s.o", fresh);
-    const char *soname = arena_print(arena, "-Wl,-soname,%s", base_name(path));
+    const char *soname = arena_print(arena, "-soname=%s", base_name(path));
     /* -s: local symbols, among which a linker notes the name of `part`. */
-    const char *words[] = {"cc", "-shared", "-nostdlib", soname, "-Wl,-z,noexecstack,-s",
-                           "-o", fresh,     part,        "-lc",  NULL};
+    const char *words[] = {"cc",       "-shared", "-nostdlib", "-Wl,-z,noexecstack,-s",
+                           "-Xlinker", soname,    "-o",        fresh,
+                           part,       "-lc",     NULL};
     Status status = STATUS_SYSTEM;
     *missing = false;
     if (write_plain(part, object))
@@ -234,7 +240,9 @@ static Status write_shared(Arena *arena, const Object *object, const char *path,
                            char *message) {
     bool missing;
     const char *header = header_path(arena, object, path); /* while no file is about */
-    const char *fresh = arena_print(arena, "%s.%ld.new", path, (long)getpid());
+    /* No word that cc would take for an option ("-x.so") or for a file of them ("@x.so"). */
+    const char *fresh = arena_print(arena, "%s%s.%ld.new", *path == '/' ? "" : "./", path,
+                                    (long)getpid());
     Status status = link_object(arena, object, path, fresh, &missing, message);
     if (missing) return without_cc(arena, object, path, message);
     if (status == STATUS_OK) status = write_header(object, header, message);

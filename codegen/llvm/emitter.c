@@ -87,7 +87,8 @@ Value function_begin(Emitter *e, const char *name, LLVMTypeRef type) {
     char width[16];
     snprintf(width, sizeof width, "%u", 8 * e->target->vector_bytes);
     function_attribute(e, f, "prefer-vector-width", width);
-    function_attribute(e, f, "target-cpu", e->target->cpu);
+    function_attribute(e, f, "target-cpu", MACHINE_CPU);
+    function_attribute(e, f, "tune-cpu", e->target->cpu);
     function_attribute(e, f, "target-features", e->target->features);
     unsigned kind = LLVMGetEnumAttributeKindForName("nounwind", 8);
     LLVMAddAttributeAtIndex(f, LLVMAttributeFunctionIndex,

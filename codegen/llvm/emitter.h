@@ -7,6 +7,11 @@
 #include <llvm-c/Core.h>
 #include <llvm-c/TargetMachine.h>
 
+/* What LLVM may assume beside the target's features: nothing that they do not say.  The name
+ * of a processor would let it use all that this one has, and NAME_init refuses one that lacks
+ * a feature of the target; so the name chooses costs only. */
+#define MACHINE_CPU "x86-64"
+
 typedef LLVMValueRef Value;
 
 /* Pointers to values, open addressing; a key is bound again by overwriting. */

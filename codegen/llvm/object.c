@@ -33,7 +33,7 @@ Status machine_new(const Target *target, Machine *machine) {
         machine_free(machine);
         return STATUS_SYSTEM;
     }
-    machine->handle = LLVMCreateTargetMachine(found, machine->triple, target->cpu,
+    machine->handle = LLVMCreateTargetMachine(found, machine->triple, MACHINE_CPU,
                                               target->features, LLVMCodeGenLevelDefault,
                                               LLVMRelocPIC, LLVMCodeModelSmall);
     return machine->handle ? STATUS_OK : STATUS_SYSTEM;
