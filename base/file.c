@@ -101,9 +101,10 @@ static void sync_folder(const char *path) {
     close(folder);
 }
 
+/* A thread writes one file at a time, so its number names the new one. */
 bool file_replace(const char *path, const Piece *piece, uint32_t pieces, char *message) {
     char fresh[PATH_MAX];
-    if ((size_t)snprintf(fresh, sizeof fresh, "%s.%ld.new", path, (long)getpid()) >=
+    if ((size_t)snprintf(fresh, sizeof fresh, "%s.%ld.new", path, (long)gettid()) >=
         sizeof fresh)
         return fail(message, "%.200s...: the path is too long", path);
     int file = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

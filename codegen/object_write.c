@@ -242,7 +242,7 @@ static Status write_shared(Arena *arena, const Object *object, const char *path,
     const char *header = header_path(arena, object, path); /* while no file is about */
     /* No word that cc would take for an option ("-x.so") or for a file of them ("@x.so"). */
     const char *fresh = arena_print(arena, "%s%s.%ld.new", *path == '/' ? "" : "./", path,
-                                    (long)getpid());
+                                    (long)gettid());
     Status status = link_object(arena, object, path, fresh, &missing, message);
     if (missing) return without_cc(arena, object, path, message);
     if (status == STATUS_OK) status = write_header(object, header, message);

@@ -2,6 +2,7 @@
  * and memory that ends at every allocation of a whole session. */
 #include "base/alloc.h"
 #include "tests/api.h"
+#include "tests/library.h"
 #include "tests/scratch.h"
 #include <check.h>
 #include <pthread.h>
@@ -309,6 +310,48 @@ START_TEST(contexts_are_independent) {
 }
 END_TEST
 
+enum { WRITERS = 6, ROUNDS = 3 };
+
+typedef struct Writer {
+    pthread_t thread;
+    const char *library, *weights; /* where it writes, as all others do */
+    int failed;
+} Writer;
+
+static void *write_often(void *to) {
+    Writer *w = to;
+    tn_context *own = tn_context_new();
+    tn_program *p = NULL;
+    tn_model *m = NULL;
+    const char *name = "line";
+    w->failed = tn_context_set_threads(own, 1) ||
+                tn_program_parse(own, "a.tn", api_text, strlen(api_text), &p) ||
+                tn_program_bind(p, "N", 1) || tn_model_compile(p, &name, 1, &m) ||
+                tn_model_init(m, 5);
+    for (int i = 0; i < ROUNDS && !w->failed; i++) {
+        w->failed += tn_program_compile(p, w->library, NULL, &name, 1, NULL) != 0;
+        w->failed += tn_model_save_weights(m, w->weights) != 0;
+    }
+    tn_context_free(own);
+    return NULL;
+}
+
+START_TEST(contexts_write_one_file) {
+    Writer w[WRITERS];
+    for (int i = 0; i < WRITERS; i++) {
+        w[i].library = i ? w[0].library : scratch_path("libsame.so");
+        w[i].weights = i ? w[0].weights : scratch_path("same.safetensors");
+        ck_assert_int_eq(pthread_create(&w[i].thread, NULL, write_often, &w[i]), 0);
+    }
+    for (int i = 0; i < WRITERS; i++) pthread_join(w[i].thread, NULL);
+    for (int i = 0; i < WRITERS; i++) ck_assert_int_eq(w[i].failed, 0);
+    ck_assert_int_ne(shell("ls -d *.new*"), 0);
+    assert_ok(tn_program_bind(program, "N", 1));
+    tn_model *model = compile("line");
+    assert_ok(tn_model_load_weights(model, w[0].weights));
+}
+END_TEST
+
 /* ---- memory that ends -------------------------------------------------------------------- */
 
 /* What a user does, until a call fails; every call of the API is here. */
@@ -417,6 +460,7 @@ Suite *suite_model(void) {
     tcase_add_test(tcase, weights_go_through_files);
     tcase_add_test(tcase, the_cache_is_shared);
     tcase_add_test(tcase, contexts_are_independent);
+    tcase_add_test(tcase, contexts_write_one_file);
     tcase_add_test(tcase, sessions_survive_the_end_of_memory);
     tcase_add_test(tcase, failures_leave_the_context_usable);
     suite_add_tcase(suite, tcase);
