@@ -142,6 +142,7 @@ static bool is_untouched(const unsigned char *guard) {
 int object_call(void *state, void *work, const void *in, const void *out,
                 const tn_parallel *parallel, const ObjectEntry *entry) {
     int code = check_call(state, work, in, out, entry);
+    if (code == TN_OK && parallel && !parallel->run) code = TN_ERROR_NULL;
     if (code != TN_OK) return code;
     unsigned char *guard =
         entry->object->guarded ? (unsigned char *)work + entry->work_bytes : NULL;

@@ -382,6 +382,7 @@ static const Wrong wrongs[] = {
     {"one byte too few", TN_ERROR_WORK},
     {"a state of zeros", TN_ERROR_STATE},
     {"another model's state", TN_ERROR_STATE},
+    {"null run", TN_ERROR_NULL},
 };
 
 static bool is(const Wrong *wrong, const char *what) {
@@ -415,6 +416,7 @@ START_TEST(every_misuse_has_its_code) {
         ck_assert_int_eq(other.init(other.state, 1), TN_OK);
         state = other.state;
     }
+    const tn_parallel no_run = {0};
     f->in.x = shifted(f->x, is(w, "misaligned input"), 1);
     if (is(w, "null input")) f->in.x = NULL;
     f->out.logits = shifted(f->logits, is(w, "misaligned output"), 2);
@@ -422,7 +424,8 @@ START_TEST(every_misuse_has_its_code) {
     state = shifted(state, is(w, "misaligned state"), 16);
     work = shifted(work, is(w, "misaligned work"), 32);
     int code = entry(state, work, is(w, "null in") ? NULL : (void *)&f->in,
-                     is(w, "null out") ? NULL : (void *)&f->out, NULL);
+                     is(w, "null out") ? NULL : (void *)&f->out,
+                     is(w, "null run") ? &no_run : NULL);
     ck_assert_msg(code == w->code, "%s: %s", w->what, l.error(code));
     ck_assert_str_eq(l.error(code), tn_error_text(code));
     free(f);
