@@ -62,7 +62,7 @@ static const CommandLine lines[] = {
     {"bench good.tn --seconds 0.01 --bind N<=64", 0, "twice ", ""},
     {"run good.tn twice", 2, "", "takes 1 inputs (x: f32"},
     {"run good.tn twice --in nowhere.npy", 1, "", "nowhere.npy: cannot be opened"},
-    {"run good.tn twice --in good.tn", 1, "", "is not a .npy file"},
+    {"run good.tn twice --in good.tn", 1, "", "is neither an array"},
     {"run good.tn twise --in x.npy", 1, "", "twice"},
     {"run line.tn line --in 2,3 --in 0.5 --in 1", 0, "f32[2]\n2 2.5\n", ""},
     {"run line.tn line --in 2,3 --in 0.5 --in 1.5", 1, "", "not a whole number"},

@@ -34,7 +34,11 @@ static bool array_read(const char *path, Tensor *out, char *message) {
     bytes_free(&file);
     if (ok) {
         bool is_idx = plain.count >= 2 && !plain.at[0] && !plain.at[1];
-        ok = (is_idx ? idx_parse : npy_parse)(plain.at, plain.count, out, message);
+        bool is_npy = plain.count >= 6 && !memcmp(plain.at, "\x93NUMPY", 6);
+        ok = is_idx || is_npy
+                 ? (is_idx ? idx_parse : npy_parse)(plain.at, plain.count, out, message)
+                 : fail(message, "is neither an array (.npy, IDX) nor a picture (PNG, "
+                                 "JPEG)");
         bytes_free(&plain);
     }
     return ok || fail_at(message, path);
