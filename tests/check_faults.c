@@ -193,8 +193,8 @@ static const Slot foreign_slots[] = {
 static const Layout foreign_layout = {2, foreign_slots, 128};
 
 static bool write_foreign(const char *path, char *message) {
-    return archive_write(path, foreign, 2, true, message) &&
-           archive_write(path, foreign, 2, false, message);
+    return archive_write(path, foreign, 2, "seed", message) &&
+           archive_write(path, foreign, 2, NULL, message);
 }
 
 static bool read_foreign(const char *path, char *message) {

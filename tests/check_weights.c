@@ -1,5 +1,6 @@
 /* Weights of other frameworks: names, axes, types, forms; and trained networks by them. */
 #include "tests/command.h"
+#include "tests/library.h"
 #include "tests/scratch.h"
 #include "tools/checkpoint.h"
 #include <check.h>
@@ -161,7 +162,7 @@ START_TEST(filters_are_turned) {
     for (size_t i = 0; i < sizeof file / sizeof(float); i++)
         ((float *)file)[i] = (float)i + 0.5F;
     const char *path = scratch_path("w.safetensors");
-    assert_ok(archive_write(path, &tensor, 1, false, message));
+    assert_ok(archive_write(path, &tensor, 1, NULL, message));
     assert_ok(checkpoint_read(path, &layout, CHECKPOINT_WEIGHTS, state, NULL, message));
     for (int o = 0; o < O; o++)
         for (int i = 0; i < I; i++)
@@ -196,7 +197,8 @@ START_TEST(files_tell_who_wrote_them) {
     float state[16] = {0};
     Archive archive;
     const char *path = scratch_path(forms[_i].name);
-    assert_ok(archive_write(path, &square_weight, 1, forms[_i].ours, message));
+    assert_ok(
+        archive_write(path, &square_weight, 1, forms[_i].ours ? "" : NULL, message));
     assert_ok(archive_read(path, &archive, message));
     ck_assert_int_eq(archive.ours, forms[_i].ours);
     ck_assert_uint_eq(archive.count, 1);
@@ -211,9 +213,9 @@ END_TEST
 
 START_TEST(npz_files_are_equal_when_their_arrays_are) {
     Bytes a, b;
-    assert_ok(npz_write(scratch_path("a.npz"), &square_weight, 1, true, message));
+    assert_ok(npz_write(scratch_path("a.npz"), &square_weight, 1, "", message));
     sleep(2); /* the resolution of a zip archive's times */
-    assert_ok(npz_write(scratch_path("b.npz"), &square_weight, 1, true, message));
+    assert_ok(npz_write(scratch_path("b.npz"), &square_weight, 1, "", message));
     assert_ok(file_read(scratch_path("a.npz"), &a, message));
     assert_ok(file_read(scratch_path("b.npz"), &b, message));
     ck_assert_uint_eq(a.count, b.count);
@@ -226,7 +228,7 @@ END_TEST
 START_TEST(npz_refuses_every_prefix) {
     Bytes file;
     NpzArrays arrays;
-    assert_ok(npz_write(scratch_path("a.npz"), &square_weight, 1, true, message));
+    assert_ok(npz_write(scratch_path("a.npz"), &square_weight, 1, "", message));
     assert_ok(file_read(scratch_path("a.npz"), &file, message));
     for (size_t cut = 0; cut < file.count; cut++)
         ck_assert(!npz_parse_all(file.at, cut, &arrays, message));
@@ -246,7 +248,7 @@ START_TEST(weights_of_another_net_are_listed) {
         {"fc.gain", STORED_f32, 1, {3}, (const uint8_t *)three, sizeof three}};
     float state[16] = {7};
     const char *path = scratch_path("a.safetensors");
-    assert_ok(archive_write(path, tensor, 2, false, message));
+    assert_ok(archive_write(path, tensor, 2, NULL, message));
     ck_assert(
         !checkpoint_read(path, &square_layout, CHECKPOINT_WEIGHTS, state, NULL, message));
     assert_says("holds the weights of another net, 2 tensors disagree");
@@ -258,14 +260,13 @@ END_TEST
 
 START_TEST(bf16_has_no_npz) {
     const SafeTensor tensor = {"a", STORED_bf16, 1, {2}, (const uint8_t *)square, 4};
-    ck_assert(!npz_write(scratch_path("a.npz"), &tensor, 1, false, message));
+    ck_assert(!npz_write(scratch_path("a.npz"), &tensor, 1, NULL, message));
     assert_says("'a' is bf16");
 }
 END_TEST
 
 START_TEST(unwritable_npz_is_an_error) {
-    ck_assert(
-        !npz_write(scratch_path("no/such/a.npz"), &square_weight, 1, true, message));
+    ck_assert(!npz_write(scratch_path("no/such/a.npz"), &square_weight, 1, "", message));
     assert_says("cannot be written");
 }
 END_TEST
@@ -288,9 +289,9 @@ static void write_model(void) {
     const Tensor tensor = {ELEM_f32, 2, {2, 3}, (void *)x};
     scratch_open();
     scratch_text("net.tn", net_text);
-    assert_ok(archive_write(scratch_path("w.safetensors"), fc, 2, false, message));
-    assert_ok(archive_write(scratch_path("w.npz"), fc, 2, false, message));
-    assert_ok(archive_write(scratch_path("short.npz"), fc, 1, false, message));
+    assert_ok(archive_write(scratch_path("w.safetensors"), fc, 2, NULL, message));
+    assert_ok(archive_write(scratch_path("w.npz"), fc, 2, NULL, message));
+    assert_ok(archive_write(scratch_path("short.npz"), fc, 1, NULL, message));
     assert_ok(npy_write(scratch_path("x.npy"), &tensor, message));
     scratch_text("text.safetensors", "not a file of tensors");
     scratch_text("wrong.tn", "net model(x: f32[N, 3]) {\n    let fc = x |> dense(5)\n"
@@ -343,6 +344,34 @@ START_TEST(files_are_converted) {
     r = command_run("run net.tn model --in x.npy --weights to.%s", to);
     assert_code(r, 0);
     assert_in("11 24\n15 31\n", r->out);
+}
+END_TEST
+
+/* A copy of a checkpoint still tells which of its tensors are training's. */
+START_TEST(copies_of_checkpoints_are_weights) {
+    static const char *const forms[] = {"npz", "safetensors"};
+    ck_assert_int_eq(shell("cp " SOURCE_DIR "/tests/programs/small.tn ."), 0);
+    assert_code(command_run("train small.tn --out run --threads 1"), 0);
+    assert_code(command_run("weights run/last.safetensors --out a.%s", forms[_i]), 0);
+    assert_code(command_run("weights a.%s --out b.%s", forms[_i], forms[!_i]), 0);
+    const Result *r = command_run("weights b.%s small.tn small", forms[!_i]);
+    assert_code(r, 0);
+    assert_in("fits small.tn", r->out);
+}
+END_TEST
+
+/* A tensor without a name, in a file that says which are training's. */
+START_TEST(a_tensor_without_a_name_is_no_word) {
+    static const char header[] =
+        "{\"__metadata__\":{\"format\":\"tenon\",\"training\":\"seed step\"},"
+        "\"\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}";
+    ck_assert_int_eq(shell("printf '\\%o\\0\\0\\0\\0\\0\\0\\0%s' >w.safetensors",
+                           (int)strlen(header), header),
+                     0);
+    const Result *r =
+        command_run("weights w.safetensors " SOURCE_DIR "/tests/programs/small.tn small");
+    assert_code(r, 1);
+    assert_in("'' f32[0] is not in this net", r->out);
 }
 END_TEST
 
@@ -461,6 +490,12 @@ Suite *suite_weights(void) {
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, lines_end_as_they_should, 0, COUNT(lines));
     tcase_add_loop_test(t, files_are_converted, 0, 8);
+    suite_add_tcase(suite, t);
+    t = tcase_create("files of ours");
+    tcase_add_checked_fixture(t, scratch_open, scratch_close);
+    tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, copies_of_checkpoints_are_weights, 0, 2);
+    tcase_add_test(t, a_tensor_without_a_name_is_no_word);
     suite_add_tcase(suite, t);
     t = tcase_create("trained networks");
     tcase_add_checked_fixture(t, scratch_open, scratch_close);

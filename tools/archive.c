@@ -19,7 +19,8 @@ static bool parse_npz(Archive *a, char *message) {
     }
     a->safe.tensor = view;
     a->safe.count = a->arrays.count;
-    a->ours = a->arrays.ours;
+    a->ours = a->arrays.training != NULL;
+    a->training = a->ours ? a->arrays.training : "";
     return true;
 }
 
@@ -28,7 +29,9 @@ static bool parse_safetensors(Archive *a, char *message) {
     if (!safetensors_parse(a->file.at, a->file.count, &a->safe, message)) return false;
     const char *format = safetensors_meta(&a->safe, "format");
     a->meta = json_object_get(a->safe.header, "__metadata__");
+    const char *training = safetensors_meta(&a->safe, "training");
     a->ours = format && !strcmp(format, "tenon");
+    a->training = a->ours && training ? training : "";
     return true;
 }
 
@@ -55,14 +58,15 @@ void archive_free(Archive *archive) {
     *archive = (Archive){0};
 }
 
-bool archive_write(const char *path, const SafeTensor *tensor, uint32_t count, bool ours,
-                   char *message) {
+bool archive_write(const char *path, const SafeTensor *tensor, uint32_t count,
+                   const char *training, char *message) {
     size_t length = strlen(path);
     if (length > 4 && !strcmp(path + length - 4, ".npz"))
-        return npz_write(path, tensor, count, ours, message);
-    json_t *meta = ours ? json_pack("{s:s}", "format", "tenon") : NULL;
-    bool ok = ours && !meta ? fail(message, "memory ended")
-                            : safetensors_write(path, tensor, count, meta, message);
+        return npz_write(path, tensor, count, training, message);
+    json_t *meta = NULL;
+    if (training) meta = json_pack("{s:s, s:s}", "training", training, "format", "tenon");
+    bool ok = training && !meta ? fail(message, "memory ended")
+                                : safetensors_write(path, tensor, count, meta, message);
     json_decref(meta);
     return ok;
 }

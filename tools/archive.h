@@ -5,8 +5,10 @@
 #include "tools/npz.h"
 
 typedef struct Archive {
-    const char *form; /* "safetensors", "npz" */
-    bool ours;        /* tenon wrote it: our names, our layouts */
+    const char *form;     /* "safetensors", "npz" */
+    bool ours;            /* tenon wrote it: our names, our layouts */
+    const char *training; /* of what it wrote: names that weights need not have, a space
+                             between them; "": none */
     uint32_t count;
     const SafeTensor *tensor; /* [count], in the order of the file */
     const json_t *meta;       /* NULL: none; an object that may hold anything */
@@ -22,8 +24,9 @@ bool archive_parse(Bytes file, Archive *out,
                    char *message); /* owns `file` from here on */
 void archive_free(Archive *archive);
 
-/* As safetensors, or as .npz where `path` ends so; atomically.  `ours` marks our layouts. */
-bool archive_write(const char *path, const SafeTensor *tensor, uint32_t count, bool ours,
-                   char *message);
+/* As safetensors, or as .npz where `path` ends so; atomically.  training: as above, NULL where
+ * the tensors are not of our layouts. */
+bool archive_write(const char *path, const SafeTensor *tensor, uint32_t count,
+                   const char *training, char *message);
 
 #endif

@@ -25,8 +25,8 @@ static json_t *training_names(const Layout *layout) {
 }
 
 static bool has_word(const char *words, const char *word) {
-    size_t length = strlen(word);
-    for (const char *at = words; at && (at = strstr(at, word)); at += length)
+    size_t length = strlen(word); /* a file may call a tensor "" */
+    for (const char *at = words; length && (at = strstr(at, word)); at += length)
         if ((at == words || at[-1] == ' ') && (!at[length] || at[length] == ' '))
             return true;
     return false;
@@ -71,7 +71,7 @@ static bool spares_none(const Archive *archive, const char *name) {
 }
 
 static bool spares_training(const Archive *archive, const char *name) {
-    return has_word(json_string_value(json_object_get(archive->meta, "training")), name);
+    return has_word(archive->training, name);
 }
 
 bool checkpoint_pair(const Archive *archive, const Layout *layout, CheckpointUse use,

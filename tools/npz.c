@@ -5,6 +5,7 @@
 #include <string.h>
 #include <zip.h>
 
+#define OURS         "tenon" /* how the comment of an archive of ours begins */
 #define MEMBER_LIMIT ((zip_uint64_t)1 << 36)
 
 /* "a, b, c": the arrays there are, for the message about one that is not. */
@@ -123,12 +124,24 @@ static bool parse_at(zip_t *zip, zip_uint64_t index, NpzArrays *out, char *messa
     return ok || fail_at(message, copy);
 }
 
+/* "tenon", or "tenon " and names; any other comment says nothing. */
+static bool keep_comment(NpzArrays *out, const char *comment, size_t length) {
+    const size_t mark = strlen(OURS);
+    if (!comment || length < mark || memcmp(comment, OURS, mark) != 0) return true;
+    if (length > mark && comment[mark] != ' ') return true;
+    size_t from = length > mark ? mark + 1 : mark;
+    out->training = mem_alloc(length - from + 1); /* zeros */
+    if (!out->training) return false;
+    memcpy(out->training, comment + from, length - from);
+    return true;
+}
+
 static bool parse_each(zip_t *zip, NpzArrays *out, char *message) {
     int length = 0;
     const char *comment = zip_get_archive_comment(zip, &length, 0);
     zip_int64_t members = zip_get_num_entries(zip, 0);
     if (members < 1) return fail(message, "holds no arrays");
-    out->ours = comment && length == 5 && !memcmp(comment, "tenon", 5);
+    if (!keep_comment(out, comment, (size_t)length)) return fail(message, "memory ended");
     out->name = mem_alloc(((size_t)members + 1) * sizeof *out->name);
     out->tensor = mem_alloc(((size_t)members + 1) * sizeof *out->tensor);
     if (!out->name || !out->tensor) return fail(message, "memory ended");
@@ -154,6 +167,7 @@ void npz_free(NpzArrays *arrays) {
     }
     mem_free((void *)arrays->name);
     mem_free(arrays->tensor);
+    mem_free(arrays->training);
     *arrays = (NpzArrays){0};
 }
 
@@ -200,9 +214,23 @@ static bool save(zip_source_t *source, const char *path, char *message) {
     return ok;
 }
 
+/* Names that find no room in a comment are left out: whoever reads weights is told of them. */
+static bool mark(zip_t *zip, const char *training) {
+    const size_t head = strlen(OURS), tail = strlen(training);
+    if (!tail || head + 1 + tail > UINT16_MAX)
+        return !zip_set_archive_comment(zip, OURS, (zip_uint16_t)head);
+    char *comment = mem_alloc(head + tail + 2);
+    if (!comment) return false;
+    memcpy(comment, OURS " ", head + 1);
+    memcpy(comment + head + 1, training, tail);
+    bool ok = !zip_set_archive_comment(zip, comment, (zip_uint16_t)(head + 1 + tail));
+    mem_free(comment);
+    return ok;
+}
+
 /* The archive is made in memory, since libzip would write beside the file on its own. */
-bool npz_write(const char *path, const SafeTensor *tensor, uint32_t count, bool ours,
-               char *message) {
+bool npz_write(const char *path, const SafeTensor *tensor, uint32_t count,
+               const char *training, char *message) {
     zip_error_t error;
     zip_error_init(&error);
     zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, &error);
@@ -214,7 +242,7 @@ bool npz_write(const char *path, const SafeTensor *tensor, uint32_t count, bool 
     }
     zip_source_keep(source);
     Member *member = mem_alloc((count + 1) * sizeof *member);
-    bool ok = member && (!ours || !zip_set_archive_comment(zip, "tenon", 5));
+    bool ok = member && (!training || mark(zip, training));
     if (!ok) fail(message, "memory ended");
     for (uint32_t i = 0; i < count && ok; i++)
         ok = add_member(zip, &member[i], &tensor[i], message);

@@ -5,7 +5,8 @@
 #include "tools/safetensors.h"
 
 typedef struct NpzArrays {
-    bool ours; /* the archive's comment says that tenon wrote it */
+    char *
+        training; /* the archive's comment, where tenon wrote it: as archive.h says; owned */
     uint32_t count;
     const char **name; /* without ".npy"; owned, as is what follows */
     Tensor *tensor;
@@ -14,8 +15,8 @@ typedef struct NpzArrays {
 bool npz_parse_all(const uint8_t *bytes, size_t count, NpzArrays *out, char *message);
 void npz_free(NpzArrays *arrays);
 
-/* Atomically.  `ours` marks the archive. */
-bool npz_write(const char *path, const SafeTensor *tensor, uint32_t count, bool ours,
-               char *message);
+/* Atomically.  `training`: as archive.h says. */
+bool npz_write(const char *path, const SafeTensor *tensor, uint32_t count,
+               const char *training, char *message);
 
 #endif

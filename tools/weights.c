@@ -185,18 +185,18 @@ static bool write_slots(const Listing *l, const char *path, char *message) {
         for (uint32_t d = 0; d < slot->type.rank; d++)
             tensor[i].dim[d] = slot->type.dim[d];
     }
-    ok = ok && archive_write(path, tensor, p->count, true, message);
+    ok = ok && archive_write(path, tensor, p->count, "", message);
     mem_free(tensor);
     mem_free(state);
     return ok;
 }
 
 static Status convert(Session *s, const Listing *l) {
-    const char *path = s->options->out;
+    const Archive *a = &l->archive;
+    const char *path = s->options->out, *training = a->ours ? a->training : NULL;
     char message[MESSAGE_BYTES];
     bool ok = l->has_model ? write_slots(l, path, message)
-                           : archive_write(path, l->archive.tensor, l->archive.count,
-                                           l->archive.ours, message);
+                           : archive_write(path, a->tensor, a->count, training, message);
     return ok ? STATUS_OK : session_fail(s, STATUS_INPUT, "%s", message);
 }
 
