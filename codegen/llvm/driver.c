@@ -1,12 +1,27 @@
-/* A plan as one function of the object ABI: checks, then launches, copies and repeats. */
+/*
+ * A plan as one function of the object ABI: checks, then launches, copies and repeats.
+ *
+ * What arguments are made of lies in an array, the frame: {parallel-for, array of arguments, n,
+ * bases...}.  An argument is a word of constant data, its base and the distance from there, so
+ * that a launch is a call and few bytes, whatever its kernel takes.
+ */
 #include "codegen/llvm/driver.h"
+
+enum {
+    FRAME_PARALLEL,
+    FRAME_ARGS, /* the array that a launch passes, reused by all */
+    FRAME_N,
+    FRAME_BASES, /* state, work, in pointers, out pointers, constant data */
+    BASE_BITS = 16,
+};
 
 typedef struct Driver {
     Emitter *e;
     const Plan *plan;
-    Value state, work, in, out, parallel, n;
-    Value args;   /* the array that a launch passes, reused by all */
-    Value launch; /* void (parallel, task, args, tasks) */
+    uint32_t inputs, outputs;
+    Value state, work, in, out, parallel, n, frame;
+    VEC(const Place *) constants; /* whose data differ */
+    Value launch;                 /* void (frame, task, words, tasks) */
     LLVMTypeRef launch_type;
 } Driver;
 
@@ -73,11 +88,11 @@ static void check_pointers(const Driver *d, Value array, uint32_t count) {
     if (any) check(d, any, TN_ERROR_NULL);
 }
 
-static void check_n(Driver *d, uint32_t inputs) {
+static void check_n(Driver *d) {
     d->n = index_const(d->e, 0);
     if (!d->plan->has_n) return;
-    if (!inputs) check(d, is_null(d, d->in), TN_ERROR_NULL);
-    d->n = slot(d, d->in, inputs, d->e->i64);
+    if (!d->inputs) check(d, is_null(d, d->in), TN_ERROR_NULL);
+    d->n = slot(d, d->in, d->inputs, d->e->i64);
     Value before = LLVMBuildSub(d->e->builder, d->n, index_const(d->e, 1), "");
     Value most = index_const(d->e, d->plan->n_max);
     Value out = LLVMBuildICmp(d->e->builder, LLVMIntUGE, before, most, "");
@@ -88,11 +103,11 @@ static void checks_emit(Driver *d) {
     const Func *entry = d->plan->entry;
     check_block(d, d->state, d->plan->state_bytes);
     check_block(d, d->work, d->plan->work_bytes);
-    uint32_t inputs = count_role(entry->params.at, entry->params.count, ROLE_INPUT);
-    check_pointers(d, d->in, inputs);
-    uint32_t outputs = count_role(entry->outputs.at, entry->outputs.count, ROLE_OUTPUT);
-    check_pointers(d, d->out, outputs);
-    check_n(d, inputs);
+    d->inputs = count_role(entry->params.at, entry->params.count, ROLE_INPUT);
+    check_pointers(d, d->in, d->inputs);
+    d->outputs = count_role(entry->outputs.at, entry->outputs.count, ROLE_OUTPUT);
+    check_pointers(d, d->out, d->outputs);
+    check_n(d);
 }
 
 static Value constant_data(const Driver *d, const Place *place) {
@@ -106,23 +121,92 @@ static Value constant_data(const Driver *d, const Place *place) {
     return global;
 }
 
-static Value place_address(const Driver *d, const Place *place) {
-    Value base = NULL;
-    switch (place->space) {
-    case SPACE_STATE: base = d->state; break;
-    case SPACE_WORK: base = d->work; break;
-    case SPACE_IN: base = slot(d, d->in, place->index, d->e->pointer); break;
-    case SPACE_OUT: base = slot(d, d->out, place->index, d->e->pointer); break;
-    case SPACE_CONST:
-        base = bindings_get(&d->e->bound, place->data);
-        if (!base) {
-            base = constant_data(d, place);
-            bindings_set(d->e->arena, &d->e->bound, place->data, base);
+/* ---- the frame -------------------------------------------------------------------------- */
+
+static void add_constants(Driver *d, const PlanStep *step, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t j = 0; j < step[i].args; j++) {
+            const Place *place = &step[i].arg[j];
+            if (place->space != SPACE_CONST || bindings_get(&d->e->bound, place->data))
+                continue;
+            bindings_set(d->e->arena, &d->e->bound, place->data, constant_data(d, place));
+            vec_push(d->e->arena, &d->constants, place);
         }
-        return base;
+        add_constants(d, step[i].step, step[i].steps);
     }
-    if (!place->offset) return base;
+}
+
+static void frame_set(const Driver *d, uint32_t index, Value value) {
+    Value at = address(d->e, ELEM_f64, d->frame, index_const(d->e, index));
+    LLVMBuildStore(d->e->builder, value, at);
+}
+
+static uint32_t base_of(const Driver *d, const Place *place) {
+    uint32_t at = 0;
+    switch (place->space) {
+    case SPACE_STATE: return 0;
+    case SPACE_WORK: return 1;
+    case SPACE_IN: return 2 + place->index;
+    case SPACE_OUT: return 2 + d->inputs + place->index;
+    case SPACE_CONST:
+        while (d->constants.at[at]->data != place->data) at++;
+        break;
+    }
+    return 2 + d->inputs + d->outputs + at;
+}
+
+static void frame_emit(Driver *d) {
+    Emitter *e = d->e;
+    add_constants(d, d->plan->step, d->plan->steps);
+    uint32_t bases = 2 + d->inputs + d->outputs + d->constants.count;
+    if (bases >> BASE_BITS) bug(e->arena, "%u places are too many for a driver", bases);
+    LLVMTypeRef args =
+        LLVMArrayType2(e->i64, max_args(d->plan->step, d->plan->steps) + 1);
+    d->frame =
+        LLVMBuildAlloca(e->builder, LLVMArrayType2(e->i64, FRAME_BASES + bases), "");
+    frame_set(d, FRAME_PARALLEL, d->parallel);
+    frame_set(d, FRAME_ARGS, LLVMBuildAlloca(e->builder, args, ""));
+    frame_set(d, FRAME_N, d->n);
+    uint32_t at = FRAME_BASES;
+    frame_set(d, at++, d->state);
+    frame_set(d, at++, d->work);
+    for (uint32_t i = 0; i < d->inputs; i++)
+        frame_set(d, at++, slot(d, d->in, i, e->pointer));
+    for (uint32_t i = 0; i < d->outputs; i++)
+        frame_set(d, at++, slot(d, d->out, i, e->pointer));
+    for (uint32_t i = 0; i < d->constants.count; i++)
+        frame_set(d, at++, bindings_get(&e->bound, d->constants.at[i]->data));
+}
+
+static Value place_address(const Driver *d, const Place *place) {
+    Value base = slot(d, d->frame, FRAME_BASES + base_of(d, place), d->e->pointer);
     return address(d->e, ELEM_u8, base, index_const(d->e, place->offset));
+}
+
+/* ---- launches --------------------------------------------------------------------------- */
+
+/* Arguments from their words; n comes after them. */
+static void arguments_emit(Driver *d, Value frame, Value words, Value args) {
+    Emitter *e = d->e;
+    LLVMBuilderRef b = e->builder;
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(b), body = new_block(d),
+                      after = new_block(d);
+    Value one = index_const(e, 1), count = slot(d, words, 0, e->i64);
+    LLVMBuildBr(b, body);
+    LLVMPositionBuilderAtEnd(b, body);
+    Value i = LLVMBuildPhi(b, e->i64, ""), next = LLVMBuildAdd(b, i, one, "");
+    Value word = LLVMBuildLoad2(b, e->i64, address(e, ELEM_f64, words, next), "");
+    Value base = LLVMBuildAnd(b, word, index_const(e, (1 << BASE_BITS) - 1), "");
+    base = LLVMBuildAdd(b, base, index_const(e, FRAME_BASES), "");
+    base = LLVMBuildLoad2(b, e->pointer, address(e, ELEM_f64, frame, base), "");
+    Value offset = LLVMBuildLShr(b, word, index_const(e, BASE_BITS), "");
+    LLVMBuildStore(b, address(e, ELEM_u8, base, offset), address(e, ELEM_f64, args, i));
+    LLVMAddIncoming(i, (Value[]){index_const(e, 0), next},
+                    (LLVMBasicBlockRef[]){before, body}, 2);
+    LLVMBuildCondBr(b, LLVMBuildICmp(b, LLVMIntULT, next, count, ""), body, after);
+    LLVMPositionBuilderAtEnd(b, after);
+    Value n = slot(d, frame, FRAME_N, e->i64);
+    LLVMBuildStore(b, n, address(e, ELEM_f64, args, count));
 }
 
 /* One range on this thread where there is no parallel-for, or one task.  Drivers of one module
@@ -135,8 +219,11 @@ static void launch_function(Driver *d) {
     if (d->launch) return;
     d->launch = function_begin(e, "launch", d->launch_type);
     LLVMSetLinkage(d->launch, LLVMInternalLinkage);
-    Value parallel = LLVMGetParam(d->launch, 0), task = LLVMGetParam(d->launch, 1);
-    Value args = LLVMGetParam(d->launch, 2), tasks = LLVMGetParam(d->launch, 3);
+    Value frame = LLVMGetParam(d->launch, 0), task = LLVMGetParam(d->launch, 1);
+    Value words = LLVMGetParam(d->launch, 2), tasks = LLVMGetParam(d->launch, 3);
+    Value parallel = slot(d, frame, FRAME_PARALLEL, e->pointer);
+    Value args = slot(d, frame, FRAME_ARGS, e->pointer);
+    arguments_emit(d, frame, words, args);
     LLVMBasicBlockRef alone = new_block(d), shared = new_block(d), end = new_block(d);
     Value few = LLVMBuildICmp(e->builder, LLVMIntSLE, tasks, index_const(e, 1), "");
     Value here = LLVMBuildOr(e->builder, is_null(d, parallel), few, "");
@@ -156,22 +243,38 @@ static void launch_function(Driver *d) {
     LLVMBuildRetVoid(e->builder);
 }
 
+/* How many arguments, and what each is made of. */
+static Value words_global(const Driver *d, const PlanStep *step) {
+    Emitter *e = d->e;
+    Value *word = arena_array(e->arena, Value, step->args + 1);
+    word[0] = index_const(e, step->args);
+    for (uint32_t i = 0; i < step->args; i++) {
+        const Place *place = &step->arg[i];
+        int64_t offset = place->offset;
+        word[i + 1] = index_const(e, offset << BASE_BITS | base_of(d, place));
+    }
+    Value data = LLVMConstArray2(e->i64, word, step->args + 1);
+    Value global = LLVMAddGlobal(e->module, LLVMTypeOf(data), "words");
+    LLVMSetInitializer(global, data);
+    LLVMSetGlobalConstant(global, true);
+    LLVMSetLinkage(global, LLVMPrivateLinkage);
+    LLVMSetAlignment(global, 8);
+    return global;
+}
+
 static void launch_emit(Driver *d, const PlanStep *step) {
     Emitter *e = d->e;
-    for (uint32_t i = 0; i < step->args; i++) {
-        Value to = address(e, ELEM_f64, d->args, index_const(e, i));
-        LLVMBuildStore(e->builder, place_address(d, &step->arg[i]), to);
-    }
-    Value to = address(e, ELEM_f64, d->args, index_const(e, step->args));
-    LLVMBuildStore(e->builder, d->n, to);
     bindings_set(e->arena, &e->bound, step->kernel->n, d->n);
     memo_clear(e);
     Value tasks = expr_emit(e, step->kernel->tasks);
     Value task = bindings_get(&e->callees, step->kernel);
     if (!task) bug(e->arena, "kernel %s has no code", step->kernel->name);
-    Value call[] = {d->parallel, task, d->args, tasks};
+    if (!step->args) bug(e->arena, "kernel %s has no arguments", step->kernel->name);
+    Value call[] = {d->frame, task, words_global(d, step), tasks};
     LLVMBuildCall2(e->builder, d->launch_type, d->launch, call, 4, "");
 }
+
+/* ---- other steps ------------------------------------------------------------------------ */
 
 static void copy_emit(Driver *d, const PlanStep *step) {
     LLVMBuilderRef b = d->e->builder;
@@ -237,9 +340,8 @@ void driver_emit(Emitter *e, const Plan *plan, const char *name) {
     d.in = LLVMGetParam(f, 2);
     d.out = LLVMGetParam(f, 3);
     d.parallel = LLVMGetParam(f, 4);
-    LLVMTypeRef array = LLVMArrayType2(e->i64, max_args(plan->step, plan->steps) + 1);
-    d.args = LLVMBuildAlloca(e->builder, array, "args");
     checks_emit(&d);
+    frame_emit(&d);
     steps_emit(&d, plan->step, plan->steps);
     LLVMBuildRet(e->builder, code(&d, TN_OK));
 }
