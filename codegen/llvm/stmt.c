@@ -81,28 +81,39 @@ static void loop_phis(Emitter *e, const Loop *loop, Value *phi, Value *outer,
     }
 }
 
-/* Loops inside of one another, in the deepest place. */
-static uint32_t loop_depth(const Stmt *s) {
-    uint32_t most = 0;
-    if (!s) return 0;
+typedef struct Nest {
+    uint32_t depth;  /* loops inside of one another, in the deepest place */
+    int64_t longest; /* rounds, where they are known */
+} Nest;
+
+static Nest nest_of(const Stmt *s) {
+    Nest all = {0};
+    if (!s) return all;
     for (uint32_t i = 0; i <= s->count + 1; i++) {
-        const Stmt *part = i < s->count ? s->at[i] : i == s->count ? s->body : s->other;
-        uint32_t depth = loop_depth(part);
-        if (depth > most) most = depth;
+        Nest part = nest_of(i < s->count ? s->at[i] : i == s->count ? s->body : s->other);
+        if (part.depth > all.depth) all.depth = part.depth;
+        if (part.longest > all.longest) all.longest = part.longest;
     }
-    return most + (s->kind == STMT_FOR);
+    if (s->kind != STMT_FOR) return all;
+    all.depth++;
+    if (s->begin->kind != EXPR_INT || s->end->kind != EXPR_INT) return all;
+    int64_t rounds = (s->end->i - s->begin->i) / s->step;
+    if (rounds > all.longest) all.longest = rounds;
+    return all;
 }
 
 /* The counter's next value.  The freeze hides the step from loop strength reduction, which would
  * take half of the time of code generation to undo what the addresses of index.c are made for;
- * `nsw` keeps the freeze from being folded.  Few loops are worth its time: innermost ones, and
- * with few registers those around them, whose tiles are short. */
+ * `nsw` keeps the freeze from being folded.  Few loops are worth its time: innermost ones, those
+ * around few rounds of others, and with few registers all whose tiles are short. */
 static Value step_hidden(const Emitter *e, const Loop *loop, Value counter,
                          int64_t step) {
-    bool outer = e->target->registers > 16 && loop_depth(loop->body) >= 3;
+    enum { LONG = 64 };
+    Nest nest = nest_of(loop->body);
+    bool outer = nest.depth >= 3 || (nest.depth == 2 && nest.longest >= LONG);
     Value now = LLVMBuildFreeze(e->builder, counter, ""), by = index_const(e, step);
-    return outer ? LLVMBuildNSWAdd(e->builder, now, by, "")
-                 : LLVMBuildAdd(e->builder, now, by, "");
+    return outer && e->target->registers > 16 ? LLVMBuildNSWAdd(e->builder, now, by, "")
+                                              : LLVMBuildAdd(e->builder, now, by, "");
 }
 
 /* do { copies } while ((i += step * copies) < end), entered only where begin < end; gives
