@@ -152,6 +152,30 @@ START_TEST(run_computes) {
 }
 END_TEST
 
+/* An archive's array of the input's name, or its only one; all results into one. */
+START_TEST(run_takes_archives) {
+    scratch_text(
+        "pair.tn",
+        "fn pair(x: f32[N, 3], y: f32[N, 3]) {\n    both = x + y\n    less = x - y\n}\n"
+        "fn again(less: f32[N, 3], both: f32[N, 3]) = less + 2 * both\n");
+    assert_code(command_run("run good.tn twice --in x.npy --out one.npz"), 0);
+    assert_code(command_run("run pair.tn pair --in one.npz --in x.npy --out two.npz"), 0);
+    const Result *r = command_run("run pair.tn again --in two.npz --in two.npz");
+    assert_code(r, 0);
+    assert_in("f32[2, 3]\n7 14 21\n28 35 42\n", r->out);
+    r = command_run("run good.tn twice --in two.npz");
+    assert_code(r, 1);
+    assert_in("two.npz: has no array 'x'; it holds both, less", r->err);
+    r = command_run("run pair.tn pair --in x.npy --in x.npy --out no/such.npz");
+    assert_code(r, 1);
+    assert_in("no/such.npz: cannot be written", r->err);
+    scratch_text("zip.npz", "PK\003\004 and no more");
+    r = command_run("run good.tn twice --in zip.npz");
+    assert_code(r, 1);
+    assert_in("zip.npz: is not a .npz file", r->err);
+}
+END_TEST
+
 START_TEST(bench_prints_and_compares) {
     const Result *r = command_run(
         "bench good.tn twice --bind N=64 --seconds 0.01 --jsonl --json r.json");
@@ -185,6 +209,7 @@ Suite *suite_command(void) {
     tcase_add_loop_test(t, lines_end_as_they_should, 0,
                         (int)(sizeof lines / sizeof *lines));
     tcase_add_test(t, run_computes);
+    tcase_add_test(t, run_takes_archives);
     tcase_add_test(t, bench_prints_and_compares);
     suite_add_tcase(suite, t);
     return suite;

@@ -3,20 +3,23 @@
 #include "base/alloc.h"
 #include <string.h>
 
+SafeTensor archive_view(const char *name, const Tensor *array) {
+    SafeTensor view = {.name = name,
+                       .stored = stored_of(array->elem),
+                       .rank = array->rank,
+                       .data = array->data,
+                       .bytes = (size_t)tensor_bytes(array)};
+    memcpy(view.dim, array->dim, sizeof view.dim);
+    return view;
+}
+
 static bool parse_npz(Archive *a, char *message) {
     a->form = "npz";
     if (!npz_parse_all(a->file.at, a->file.count, &a->arrays, message)) return false;
     SafeTensor *view = mem_alloc((a->arrays.count + 1) * sizeof *view);
     if (!view) return fail(message, "memory ended");
-    for (uint32_t i = 0; i < a->arrays.count; i++) {
-        const Tensor *t = &a->arrays.tensor[i];
-        view[i] = (SafeTensor){.name = a->arrays.name[i],
-                               .stored = stored_of(t->elem),
-                               .rank = t->rank,
-                               .data = t->data,
-                               .bytes = (size_t)tensor_bytes(t)};
-        memcpy(view[i].dim, t->dim, sizeof t->dim);
-    }
+    for (uint32_t i = 0; i < a->arrays.count; i++)
+        view[i] = archive_view(a->arrays.name[i], &a->arrays.tensor[i]);
     a->safe.tensor = view;
     a->safe.count = a->arrays.count;
     a->ours = a->arrays.training != NULL;

@@ -18,6 +18,9 @@ typedef struct Archive {
     NpzArrays arrays;
 } Archive;
 
+/* An array as a tensor of a file; it looks into both. */
+SafeTensor archive_view(const char *name, const Tensor *array);
+
 /* The form follows from the first bytes, not from the name. */
 bool archive_read(const char *path, Archive *out, char *message);
 bool archive_parse(Bytes file, Archive *out,

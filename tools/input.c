@@ -1,6 +1,6 @@
 /* What an entry is called with: numbers on the command line, or an array in a file. */
 #include "base/alloc.h"
-#include "tools/tensor.h"
+#include "tools/npz.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,26 +26,49 @@ static bool numbers_read(const char *text, Tensor *out, char *message) {
     return false;
 }
 
-/* The form follows from the first bytes, not from the name. */
-static bool array_read(const char *path, Tensor *out, char *message) {
+static bool begins(const Bytes *file, const char *with, size_t count) {
+    return file->count >= count && !memcmp(file->at, with, count);
+}
+
+/* The array of that name, or the only one. */
+static bool npz_member(const Bytes *file, const char *name, Tensor *out, char *message) {
+    char unheard[MESSAGE_BYTES];
+    NpzArrays all;
+    if (npz_parse(file->at, file->count, name, out, message)) return true;
+    if (!npz_parse_all(file->at, file->count, &all, unheard)) return false;
+    bool alone = all.count == 1;
+    if (alone) {
+        *out = all.tensor[0];
+        all.tensor[0] = (Tensor){0};
+    }
+    npz_free(&all);
+    return alone;
+}
+
+/* The form follows from the first bytes, not from the path. */
+static bool array_parse(const Bytes *file, const char *name, Tensor *out, char *message) {
+    if (begins(file, "\x93NUMPY", 6))
+        return npy_parse(file->at, file->count, out, message);
+    if (begins(file, "\0\0", 2)) return idx_parse(file->at, file->count, out, message);
+    if (begins(file, "PK", 2)) return npz_member(file, name, out, message);
+    return fail(message,
+                "is neither an array (.npy, .npz, IDX) nor a picture (PNG, JPEG)");
+}
+
+static bool array_read(const char *path, const char *name, Tensor *out, char *message) {
     Bytes file, plain;
     if (!file_read(path, &file, message)) return false;
     bool ok = gzip_expand(file.at, file.count, EXPANDED_LIMIT, &plain, message);
     bytes_free(&file);
     if (ok) {
-        bool is_idx = plain.count >= 2 && !plain.at[0] && !plain.at[1];
-        bool is_npy = plain.count >= 6 && !memcmp(plain.at, "\x93NUMPY", 6);
-        ok = is_idx || is_npy
-                 ? (is_idx ? idx_parse : npy_parse)(plain.at, plain.count, out, message)
-                 : fail(message, "is neither an array (.npy, IDX) nor a picture (PNG, "
-                                 "JPEG)");
+        ok = array_parse(&plain, name, out, message);
         bytes_free(&plain);
     }
     return ok || fail_at(message, path);
 }
 
-bool input_read(const char *text, Tensor *out, char *message) {
+bool input_read(const char *text, const char *name, Tensor *out, char *message) {
     *message = 0;
     if (numbers_read(text, out, message)) return true;
-    return !*message && array_read(text, out, message);
+    return !*message && array_read(text, name, out, message);
 }

@@ -1,5 +1,6 @@
 /* tenon run: an entry on arrays from files or the command line. */
 #include "base/alloc.h"
+#include "tools/archive.h"
 #include "tools/picture.h"
 #include "tools/session.h"
 #include <limits.h>
@@ -69,7 +70,7 @@ static Status read_input(Run *run, uint32_t i) {
     Tensor *t = &run->in[i];
     const Type *type = &run->in_port[i]->type;
     if (pictures_are(s->options->in.at[i])) return read_pictures(run, i);
-    if (!input_read(s->options->in.at[i], t, message))
+    if (!input_read(s->options->in.at[i], run->in_port[i]->name, t, message))
         return session_fail(s, STATUS_INPUT, "%s", message);
     if (t->rank != type->rank) return wrong_shape(run, i);
     if (t->elem == ELEM_u8 && elem_is_float(type->elem)) return wrong_shape(run, i);
@@ -187,17 +188,34 @@ static void print_tensor(const char *name, const Tensor *tensor) {
     tensor_free(&wide);
 }
 
-/* One result goes to --out; several to files beside it, named by the results. */
+static bool ends_with(const char *path, const char *end) {
+    size_t length = strlen(path), tail = strlen(end);
+    return length > tail && !strcmp(path + length - tail, end);
+}
+
+/* All results under their names. */
+static Status write_archive(Run *run, const char *path) {
+    char message[MESSAGE_BYTES];
+    SafeTensor tensor[MAX_PORTS];
+    for (uint32_t i = 0; i < run->outputs; i++)
+        tensor[i] = archive_view(run->out_port[i]->name, &run->out[i]);
+    if (npz_write(path, tensor, run->outputs, NULL, message)) return STATUS_OK;
+    return session_fail(run->session, STATUS_INPUT, "%s", message);
+}
+
+/* One result goes to --out; several to files beside it, named by the results, or together
+ * into an .npz. */
 static Status write_outputs(Run *run) {
     const char *path = run->session->options->out;
     char message[MESSAGE_BYTES], file[PATH_MAX];
+    if (path && ends_with(path, ".npz")) return write_archive(run, path);
     for (uint32_t i = 0; i < run->outputs; i++) {
         if (!path) {
             print_tensor(run->out_port[i]->name, &run->out[i]);
             continue;
         }
         size_t stem = strlen(path);
-        if (stem > 4 && !strcmp(path + stem - 4, ".npy")) stem -= 4;
+        if (ends_with(path, ".npy")) stem -= 4;
         snprintf(file, sizeof file, "%s", path);
         if (run->outputs > 1)
             snprintf(file, sizeof file, "%.*s.%s.npy", (int)stem, path,

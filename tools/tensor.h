@@ -61,8 +61,9 @@ bool npy_write(const char *path, const Tensor *tensor, char *message);
 size_t npy_header(Stored stored, uint32_t rank, const int64_t *dim,
                   char header[NPY_HEADER]);
 
-/* input.c: "7" a scalar, "7,9" a row of numbers; else a .npy file or IDX, gzip or not. */
-bool input_read(const char *text, Tensor *out, char *message);
+/* input.c: "7" a scalar, "7,9" a row of numbers; else a .npy file or IDX, gzip or not, or the
+ * array `name` of an .npz, in which one that is alone may have any name. */
+bool input_read(const char *text, const char *name, Tensor *out, char *message);
 
 /* npz.c: one array of a zip of .npy files, by name without ".npy". */
 bool npz_parse(const uint8_t *bytes, size_t count, const char *name, Tensor *out,
