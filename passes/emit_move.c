@@ -107,25 +107,27 @@ static const Expr *pad(Emitter *e, const Node *node, const Index *const *at,
 
 static const Expr *concat(Emitter *e, const Node *node, const Index *const *at,
                           uint32_t *level) {
-    int64_t axis = node_int(node, ATTR_axis, 0), low, high, start = 0;
+    Dims *dims = &e->func->module->dims;
+    int64_t axis = node_int(node, ATTR_axis, 0), low, high;
+    Dim start = 0;
     const Index *place[MAX_RANK] = {NULL};
     const Expr *result = NULL;
     memcpy(place, at, sizeof *at * node->type.rank);
     index_range(at[axis], &low, &high);
     for (uint32_t i = 0; i < node->args; i++) {
         Dim extent = graph_type(e->func, node->arg[i])->dim[axis];
-        if (!dim_is_const(extent) && node->args > 1)
-            bug(e->arena, "concat along the run-time dimension");
-        const Index *moved = index_add(e, at[axis], index_int(e, -start));
-        if (high >= start && low < start + extent) {
+        Dim end = dim_add(dims, start, extent);
+        const Index *begin = index_scale_dim(e, index_int(e, 1), start);
+        const Index *moved = index_add(e, at[axis], index_scale(e, begin, -1));
+        bool after = dim_is_const(start) && high < start;
+        if (!after && low < dim_max(dims, end)) {
             place[axis] = index_clamp(e, moved, extent);
             const Expr *x = emit_at(e, node->arg[i], place, level);
             if (result) raise_level(level, at[axis]);
-            const Expr *here =
-                result ? index_compare(e, OP_ge, at[axis], index_int(e, start)) : NULL;
+            const Expr *here = result ? index_compare(e, OP_ge, at[axis], begin) : NULL;
             result = result ? expr_select(e->arena, here, x, result) : x;
         }
-        start += extent;
+        start = end;
     }
     return result;
 }

@@ -84,9 +84,45 @@ void grad_pad(Sweep *s, Val v, const Node *node, Val g) {
               build_slice(&s->b, g, ints(node, ATTR_low), x.dim, strides));
 }
 
-void grad_concat(Sweep *s, Val v, const Node *node, Val g) {
-    const int64_t axis = node_int(node, ATTR_axis, 0);
+/* g in `parts` equal parts along the axis: they are places of an axis before it. */
+static Val apart(Sweep *s, Val g, const Type *part, uint32_t axis, uint32_t parts) {
+    Type to = *part;
+    memmove(to.dim + axis + 1, part->dim + axis, (part->rank - axis) * sizeof(Dim));
+    to.dim[axis] = parts;
+    return build_reshape(&s->b, g, part->rank + 1, to.dim);
+}
+
+/* Where extents are open, so are the places where parts begin. */
+static void grad_concat_open(Sweep *s, const Node *node, uint32_t axis, Val g) {
+    const Type part = *graph_type(s->b.func, node->arg[0]);
     int64_t starts[MAX_RANK] = {0}, strides[MAX_RANK];
+    for (uint32_t i = 0; i < node->args; i++)
+        if (part.rank == MAX_RANK ||
+            !type_same_shape(&part, graph_type(s->b.func, node->arg[i]))) {
+            diag_error(s->b.func->module->diag, node->span,
+                       "no gradient through a concatenation along an open dimension, "
+                       "but of equal parts");
+            return;
+        }
+    const Val all = apart(s, g, &part, axis, node->args);
+    Type one = *graph_type(s->b.func, all);
+    one.dim[axis] = 1;
+    for (uint32_t i = 0; i < MAX_RANK; i++) strides[i] = 1;
+    for (uint32_t i = 0; i < node->args; i++) {
+        starts[axis] = i;
+        if (!sweep_wants(s, node->arg[i])) continue;
+        const Val mine = build_slice(&s->b, all, starts, one.dim, strides);
+        sweep_add(s, node->arg[i], build_reshape(&s->b, mine, part.rank, part.dim));
+    }
+}
+
+void grad_concat(Sweep *s, Val v, const Node *node, Val g) {
+    const uint32_t axis = (uint32_t)node_int(node, ATTR_axis, 0);
+    int64_t starts[MAX_RANK] = {0}, strides[MAX_RANK];
+    if (!dim_is_const(node->type.dim[axis])) {
+        grad_concat_open(s, node, axis, g);
+        return;
+    }
     for (uint32_t i = 0; i < MAX_RANK; i++) strides[i] = 1;
     for (uint32_t i = 0; i < node->args; i++) {
         const Type x = *graph_type(s->b.func, node->arg[i]);
