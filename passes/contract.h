@@ -63,6 +63,8 @@ typedef struct Contract {
 } Contract;
 
 void contract_shape(const Func *group, Val node, Contract *out);
+/* No axis of the list but the first is a run-time one. */
+bool axes_open_first(const Contract *c, const AxisList *list);
 Reach contract_reach(const Contract *c, Val value, const AffineMap *map);
 /* Least and largest value of a form over the axes, before its division. */
 void contract_range(const Contract *c, const Affine *form, int64_t *low, int64_t *high);

@@ -78,9 +78,20 @@ Reach contract_reach(const Contract *c, Val value, const AffineMap *map) {
     return r;
 }
 
+/* A run-time axis goes to the front: from a number of rows or batches the others' places
+ * follow by constants then. */
 static void list_add(Contract *c, uint32_t axis) {
     AxisList *list = &c->list[c->role[axis]];
-    if (c->dim[axis] != 1) list->at[list->count++] = axis;
+    if (c->dim[axis] == 1) return;
+    uint32_t at = list->count++;
+    for (; at && !dim_is_const(c->dim[axis]); at--) list->at[at] = list->at[at - 1];
+    list->at[at] = axis;
+}
+
+bool axes_open_first(const Contract *c, const AxisList *list) {
+    for (uint32_t i = 1; i < list->count; i++)
+        if (!dim_is_const(c->dim[list->at[i]])) return false;
+    return true;
 }
 
 void contract_shape(const Func *group, Val node, Contract *out) {

@@ -347,6 +347,9 @@ bool contract_tile(const Contract *c, const Target *target, Arena *arena, Tile *
     if (!c->a.regular || !c->b.regular || c->b.edges || !c->list[AXIS_COL].count)
         return false;
     if (!has_even_cols(c)) return false;
+    if (!axes_open_first(c, &c->list[AXIS_ROW]) ||
+        !axes_open_first(c, &c->list[AXIS_BATCH]))
+        return false;
     if (!c->a.in_memory) return false;
     if (graph_type(g, c->a.value)->elem != ELEM_f32 ||
         graph_type(g, c->node)->elem != ELEM_f32)

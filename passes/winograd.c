@@ -72,6 +72,7 @@ static bool take_images(Winograd *w) {
         if (!plain_take(c, &map->dim[i], type->dim[i],
                         w->weights ? AXIS_REDUCE : AXIS_ROW, &w->images))
             return false;
+    if (!axes_open_first(c, &w->images)) return false;
     if (!side_take(w, &map->dim[rank - 3], type->dim[rank - 3], &w->h) ||
         !side_take(w, &map->dim[rank - 2], type->dim[rank - 2], &w->w) ||
         !plain_take(c, &map->dim[rank - 1], type->dim[rank - 1],
