@@ -26,6 +26,7 @@ struct Direct {
     const Expr *place[MAX_AXES]; /* of batch and fixed axes */
     const Expr *phase[MAX_EDGES];
     const Expr *a_base;
+    const Expr *part; /* steps of loop 0, where its sum is split */
     /* Of reduce loops that are open: variable, and the range that is left inside. */
     const Expr *at[MAX_REDUCE], *low[MAX_REDUCE], *high[MAX_REDUCE];
     const Expr
@@ -144,6 +145,11 @@ const Buffer *register_row(Direct *d, Panel *p, uint32_t i, const Expr *k,
                            const Expr **place);
 /* What a run reads in place of a row outside; from its last element where it goes back. */
 Buffer *register_zero_line(Direct *d);
+
+/* contract_ahead.c */
+
+/* Touches some of the next part of B before a run whose B begins at `at`. */
+void ahead_prefetch(Direct *d, const Panel *p, const Expr *at, Block *b);
 
 /* contract_dots.c */
 

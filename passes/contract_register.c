@@ -242,6 +242,7 @@ static void inner_loops(Direct *d, Panel *p, uint32_t l, Block *b) {
         }
         set_views(d, p, b);
         set_b_view(d, p, b);
+        ahead_prefetch(d, p, open_offset(d, loop_k_step), b);
         if (p->dots)
             dots_run(d, p, b);
         else

@@ -68,9 +68,9 @@ static void loop_range(Direct *d, Block *b, uint32_t l) {
     else
         d->high[l] = num(d, loop->extent);
     if (l == 0 && d->t->splits > 1) {
-        const Expr *part = block_let(b, "part", up_div(d, d->high[l], d->t->splits));
-        d->low[l] = block_let(b, "low", op2(d, OP_mul, d->split, part));
-        d->high[l] = op2(d, OP_min, d->high[l], add(d, d->low[l], part));
+        d->part = block_let(b, "part", up_div(d, d->high[l], d->t->splits));
+        d->low[l] = block_let(b, "low", op2(d, OP_mul, d->split, d->part));
+        d->high[l] = op2(d, OP_min, d->high[l], add(d, d->low[l], d->part));
     }
     d->high[l] =
         d->high[l]->kind == EXPR_INT ? d->high[l] : block_let(b, "high", d->high[l]);

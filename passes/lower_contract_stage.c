@@ -22,10 +22,14 @@ static int64_t run_of(const Contract *c) {
  * look out for; the copy is small beside the result. */
 static bool worth_padding(const Contract *c, const Target *target) {
     enum { FEW = 8 };
-    /* Weight gradients then have all taps as rows: tiles too high for few registers. */
+    /* Weight gradients then have all taps as rows: a tile of one vector is too high for few
+     * registers. */
+    int64_t cols = 1;
+    for (uint32_t i = 0; i < c->list[AXIS_COL].count; i++)
+        cols *= c->extent[c->list[AXIS_COL].at[i]];
+    bool narrow = target->registers <= 16 && cols <= target_lanes(target);
     for (uint32_t i = 0; i < c->list[AXIS_ROW].count; i++)
-        if (c->a.step[c->list[AXIS_ROW].at[i]] == 1 && target->registers <= 16)
-            return false;
+        if (c->a.step[c->list[AXIS_ROW].at[i]] == 1 && narrow) return false;
     if (!c->a.regular || !c->a.edges || run_of(c) > FEW) return false;
     const Type *type = graph_type(c->group, c->a.value);
     if (dim_is_const(type->dim[type->rank - 1]) && type->dim[type->rank - 1] > FEW)

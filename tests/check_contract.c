@@ -433,6 +433,38 @@ START_TEST(compiled_convolutions) {
 }
 END_TEST
 
+static uint32_t count_prefetches(const Func *group, const Target *target) {
+    Lowered lowered;
+    Text text;
+    lower_contract(&arena, target, group, &lowered);
+    text_init(&text, &arena);
+    for (uint32_t i = 0; i < lowered.kernels; i++)
+        loop_print(lowered.kernel[i].kernel, &text);
+    uint32_t count = 0;
+    for (const char *at = text.at; (at = strstr(at, "prefetch ")); at++) count++;
+    return count;
+}
+
+/* Tasks for the taps, and one for all of them; with and without edges. */
+static const Conv split[] = {
+    {60, 12, 12, 3, 40, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, false, false},
+    {61, 16, 11, 10, 24, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, false, false},
+    {59, 13, 15, 1, 32, 3, 1, 1, 0, 1, ELEM_f32, ELEM_f32, false, true},
+};
+
+START_TEST(split_sums_fetch_ahead) {
+    Target target;
+    ck_assert_int_eq(target_find("x86-64-v3", &target), STATUS_OK);
+    target.winograd = WINOGRAD_NEVER;
+    const Func *group = conv_group(&split[_i], BACK_WEIGHTS);
+    target.l2_bytes = 64 << 20; /* all of B: nothing to wait for */
+    ck_assert_uint_eq(count_prefetches(group, &target), 0);
+    target.l2_bytes = 64 << 10;
+    ck_assert_uint_ge(count_prefetches(group, &target), 1);
+    check_compiled(group, split[_i].n, &target, arena_print(&arena, "split %d", _i));
+}
+END_TEST
+
 /* Winograd's tiles */
 
 /* Sizes, paddings and channels that end inside of tiles, vectors, panels and blocks. */
@@ -515,6 +547,7 @@ Suite *suite_contract(void) {
                         sizeof products / sizeof *products * 2);
     tcase_add_loop_test(cases, compiled_convolutions, 0,
                         sizeof compiled / sizeof *compiled * 6);
+    tcase_add_loop_test(cases, split_sums_fetch_ahead, 0, sizeof split / sizeof *split);
     tcase_add_loop_test(cases, tiled_convolutions, 0, sizeof tiled / sizeof *tiled * 12);
     tcase_add_loop_test(cases, other_convolutions_are_direct, 0,
                         sizeof untiled / sizeof *untiled * 2);
