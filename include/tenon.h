@@ -188,7 +188,7 @@ tn_status tn_program_bind(tn_program *program, const char *dimension, int64_t si
 /* The same, and the dimension stays open until a call: any size from 1 to `most`.  It must be
  * the outermost one of inputs, and an entry has at most one. */
 tn_status tn_program_bind_most(tn_program *program, const char *dimension, int64_t most);
-/* Another value for a field of train blocks, as source text: "rate", "0.01".  Mistakes in
+/* Another value for a field of train blocks, as source text: "epochs", "3".  Mistakes in
  * it, unknown names included, are told by the next call that reads the program. */
 tn_status tn_program_set(tn_program *program, const char *field, const char *value);
 
@@ -324,8 +324,8 @@ tn_status tn_model_read(tn_model *model, const char *slot, const tn_array *to);
 tn_status tn_model_write(tn_model *model, const char *slot, const tn_array *from);
 
 /* Parameters and statistics from a safetensors file, by name; what only training needs is
- * neither asked for nor minded.  TN_STATUS_FILE: cannot be read, or is damaged;
- * TN_STATUS_WEIGHTS: other names or shapes, the state is as it was. */
+ * neither asked for nor minded.  TN_STATUS_FILE: cannot be read;
+ * TN_STATUS_WEIGHTS: is damaged, or has other names or shapes.  The state is as it was then. */
 tn_status tn_model_load_weights(tn_model *model, const char *path);
 /* Every slot to a safetensors file, which replaces an older one in one step. */
 tn_status tn_model_save_weights(tn_model *model, const char *path);

@@ -248,6 +248,7 @@ START_TEST(weights_go_through_files) {
     assert_ok(tn_model_load_weights(line, path));
     read_weight(line, back);
     ck_assert_int_eq(memcmp(weight, back, sizeof back), 0);
+    assert_status(tn_model_load_weights(line, scratch_path("")), TN_STATUS_FILE);
     assert_status(tn_model_load_weights(line, scratch_path("none")), TN_STATUS_FILE);
     const char *damaged = scratch_text("damaged.safetensors", "not a header");
     assert_status(tn_model_load_weights(line, damaged), TN_STATUS_WEIGHTS);

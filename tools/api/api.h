@@ -76,6 +76,9 @@ tn_status api_missing(tn_context *context, const char *what); /* an argument is 
 /* The same from a guard that caught something. */
 tn_status api_raised(tn_context *context, const Guard *guard);
 
+/* Whether a file of weights can be read at all. */
+tn_status api_readable(tn_context *context, const char *path);
+
 /* Loaders of files answer in words, and all say it in these when memory ends. */
 tn_status api_file(const char *words, tn_status otherwise);
 

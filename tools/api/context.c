@@ -1,8 +1,11 @@
 /* The C API's contexts: options, errors, diagnostics. */
 #include "base/alloc.h"
 #include "tools/api/api.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const struct {
     tn_status status;
@@ -141,6 +144,15 @@ static void tell(tn_context *context, const Session *session) {
         return;
     }
     api_fail(context, TN_STATUS_OK, "%s", session->failure);
+}
+
+tn_status api_readable(tn_context *context, const char *path) {
+    struct stat facts;
+    if (access(path, R_OK) || stat(path, &facts))
+        return api_fail(context, TN_STATUS_FILE, "%.400s: %s", path, strerror(errno));
+    if (S_ISDIR(facts.st_mode))
+        return api_fail(context, TN_STATUS_FILE, "%.400s: %s", path, strerror(EISDIR));
+    return TN_STATUS_OK;
 }
 
 tn_status api_file(const char *words, tn_status otherwise) {

@@ -1,9 +1,7 @@
 /* The state of the C API's models: first values, slots, files. */
 #include "tools/api/api.h"
 #include "tools/checkpoint.h"
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What an init gives is set from then on. */
 static void mark_written(tn_model *model, const Func *init) {
@@ -113,10 +111,10 @@ tn_status tn_model_load_weights(tn_model *model, const char *path) {
     tn_context *context = model->program->context;
     api_begin(context);
     if (!path) return api_missing(context, "path");
-    if (access(path, R_OK))
-        return api_fail(context, TN_STATUS_FILE, "%.400s: %s", path, strerror(errno));
+    tn_status status = api_readable(context, path);
+    if (status != TN_STATUS_OK) return status;
     ApiCall call = {.model = model, .name = path, .failed = TN_STATUS_WEIGHTS};
-    tn_status status = api_run(context, s, &call, load_body, false);
+    status = api_run(context, s, &call, load_body, false);
     for (uint32_t i = 0; i < s->layout->slots && status == TN_STATUS_OK; i++) {
         Role role = s->layout->slot[i].role;
         if (role == ROLE_PARAM || role == ROLE_STATE) model->written[i] = true;

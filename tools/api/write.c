@@ -3,9 +3,7 @@
 #include "codegen/object.h"
 #include "tools/api/api.h"
 #include "tools/library.h"
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- emit -------------------------------------------------------------------------------- */
 
@@ -95,10 +93,7 @@ static tn_status check_path(tn_program *program, const ApiCall *call) {
     if (fault) return api_fail(context, TN_STATUS_OPTION, "'%.100s' %s", name, fault);
     if (object_path_check(call->path, message) != STATUS_OK)
         return api_fail(context, TN_STATUS_FILE, "%s", message);
-    if (call->weights && access(call->weights, R_OK))
-        return api_fail(context, TN_STATUS_FILE, "%.400s: %s", call->weights,
-                        strerror(errno));
-    return TN_STATUS_OK;
+    return call->weights ? api_readable(context, call->weights) : TN_STATUS_OK;
 }
 
 /* The names are right by now: what is wrong still are the weights. */
