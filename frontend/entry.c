@@ -82,8 +82,26 @@ bool is_entry(const AstFunction *f) {
     return true;
 }
 
+/* A call brings one size: `*at_run_time` is the dimension that has it, NULL for none yet. */
+static bool bind_most(Elab *e, Env *env, const Binding *b, const Ast *dim,
+                      const char **at_run_time) {
+    if (*at_run_time) {
+        elab_error(e, dim->span,
+                   "`%s` and `%s` are both open until a call, which brings one size",
+                   *at_run_time, dim->text);
+        elab_hint(e, "give one of them a value: --bind %s=%lld", dim->text,
+                  (long long)b->value);
+        return false;
+    }
+    Dim symbol = dim_symbol(&e->module->dims, b->name, b->value);
+    *env = env_bind(e, *env, dim->text, value_from_dim(symbol));
+    *at_run_time = b->name;
+    return true;
+}
+
 /* An open dimension becomes what --bind says. */
-static bool bind_dim(Loaded *l, Elab *e, Env *env, const Ast *dim) {
+static bool bind_dim(Loaded *l, Elab *e, Env *env, const Ast *dim,
+                     const char **at_run_time) {
     const ProgramOptions *options = l->options;
     if (dim->kind == AST_rest) {
         elab_error(e, dim->span, "an entry cannot have `...` dimensions");
@@ -95,9 +113,8 @@ static bool bind_dim(Loaded *l, Elab *e, Env *env, const Ast *dim) {
     for (uint32_t i = 0; options && i < options->bindings; i++) {
         const Binding *b = &options->binding[i];
         if (strcmp(b->name, dim->text)) continue;
-        Dim value =
-            b->is_max ? dim_symbol(&e->module->dims, b->name, b->value) : b->value;
-        *env = env_bind(e, *env, dim->text, value_from_dim(value));
+        if (b->is_max) return bind_most(e, env, b, dim, at_run_time);
+        *env = env_bind(e, *env, dim->text, value_from_dim(b->value));
         return true;
     }
     if (options && options->keep_open) {
@@ -112,6 +129,7 @@ static bool bind_dim(Loaded *l, Elab *e, Env *env, const Ast *dim) {
 
 static bool entry_inputs(Loaded *l, Elab *e, const AstFunction *f, Value *arg) {
     Env env = {NULL, l->unit};
+    const char *at_run_time = NULL;
     for (uint32_t i = 0; i < f->params; i++) {
         const AstParam *param = &f->param[i];
         arg[i] = (Value){0};
@@ -119,7 +137,7 @@ static bool entry_inputs(Loaded *l, Elab *e, const AstFunction *f, Value *arg) {
         const AstType *ast = unit_type(l->unit, param->type);
         Type type;
         for (uint32_t k = 0; k < ast->dim.count; k++)
-            if (!bind_dim(l, e, &env, ast->dim.at[k])) return false;
+            if (!bind_dim(l, e, &env, ast->dim.at[k], &at_run_time)) return false;
         if (!elab_type(e, env, ast, &type)) return false;
         arg[i] = run_port(e, param->name, ROLE_INPUT, type, param->span, -1);
     }

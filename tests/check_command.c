@@ -88,6 +88,8 @@ static const CommandLine lines[] = {
     {"emit loops tiled.tn tiled --no-winograd", 0, "local sums", ""},
     {"emit graph add.graph", 0, "%1 = add %x, %x", ""},
     {"emit loops add.graph add", 0, "kernel @", ""},
+    {"emit loops open.graph open", 1, "", "more than one dimension that is open"},
+    {"bench open.graph --seconds 0.01", 1, "", "more than one dimension that is open"},
     {"emit graph add.graph ad", 1, "", "did you mean @add"},
     {"emit graph bad.graph", 1, "", "bad.graph:"},
     {"bench add.graph --seconds 0.01", 0, "add", ""},
@@ -110,6 +112,9 @@ static void write_programs(void) {
     scratch_write("numbers.idx", idx, sizeof idx);
     scratch_text("add.graph", "module\n\nfunc @add(%x: f32[4, 3]) -> (out = %1) {\n"
                               "  %1 = add %x, %x : f32[4, 3]\n}\n");
+    scratch_text("open.graph", "module\n\nsymbol N max 7\nsymbol M max 5\n\n"
+                               "func @open(%x: f32[N, M]) -> (out = %1) {\n"
+                               "  %1 = add %x, %x : f32[N, M]\n}\n");
     scratch_text("bad.graph", "module\n\nfunc @add(%x: f32[4, 3]) -> (out = %2) {\n}\n");
     scratch_text("bad.tn", "fn twice(x: f32[N, 3]) = x + y\n");
 #define NET "net m(x: f32[N, 4]) { logits = dense(x, 3) }\n"

@@ -601,6 +601,8 @@ static const struct {
     {"small.tn -o libs.so --name a-b", 1, "'a-b' cannot begin a name in C"},
     {"small.tn -o libs.so --entry smal", 1, "did you mean `small`"},
     {"small.tn -o libs.so --entry small", 1, "--bind N=32"},
+    {"clash.tn -o libs.so --entry two --bind N<=3 --bind M<=4", 1,
+     "`N` and `M` are both open until a call"},
     {"small.tn -o libs.so --entry small --bind N<=0", 2, "--bind takes"},
     {"small.tn -o libs.so --entry small --bind N=x", 2, "--bind takes"},
     {"small.tn -o libs.so --cpu pentium9", 1, "no processor 'pentium9'"},
@@ -616,7 +618,8 @@ START_TEST(the_command_refuses) {
     scratch_open();
     ck_assert_int_eq(shell("cp " PROGRAM " small.tn"), 0);
     scratch_text("clash.tn", "fn init(x: f32[N]) = 2 * x\nfn f(x: f32[N]) = 3 * x\n"
-                             "fn f_in(x: f32[N]) = 4 * x\n");
+                             "fn f_in(x: f32[N]) = 4 * x\n"
+                             "fn two(x: f32[N, M]) = sum(x)\n");
     ck_assert_int_eq(shell("sed 's/dense(64)/dense(65)/' small.tn >wide.tn"), 0);
     scratch_text("folder.so/keep", "");
     if (strstr(lines[_i].words, "wide"))

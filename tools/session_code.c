@@ -37,9 +37,36 @@ Status session_passes(Session *s, const char *last) {
     return ok ? STATUS_OK : STATUS_INPUT;
 }
 
+/* A call brings one size.  What a program binds is checked where it stands; the text of a graph
+ * says itself what is open. */
+static Status check_run_time(Session *s, const Func *func) {
+    const Dims *dims = &func->module->dims;
+    const char *known = NULL;
+    uint32_t symbol;
+    int64_t scale, offset;
+    for (uint32_t i = 0; i < func->params.count; i++) {
+        const Type *type = &func->params.at[i].type;
+        for (uint32_t d = 0; d < type->rank; d++) {
+            if (dim_is_const(type->dim[d])) continue;
+            bool linear = dim_linear(dims, type->dim[d], &symbol, &scale, &offset);
+            const char *name = linear ? dims->symbols.at[symbol].name : NULL;
+            if (!linear || (known && strcmp(name, known) != 0))
+                return session_fail(
+                    s, STATUS_INPUT,
+                    "'%s' has more than one dimension that is open until a "
+                    "call, which brings one size",
+                    func->name);
+            known = name;
+        }
+    }
+    return STATUS_OK;
+}
+
 Status session_plan(Session *s) {
     PassContext cx = {.scratch = &s->scratch, .target = &s->target};
     Status status = session_passes(s, NULL);
+    for (uint32_t i = 0; i < s->wanted.count && status == STATUS_OK; i++)
+        status = check_run_time(s, s->wanted.at[i]);
     if (status != STATUS_OK) return status;
     double start = seconds_now();
     s->layout = layout_state(&s->arena, s->program->module);
