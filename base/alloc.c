@@ -17,6 +17,11 @@ static int must_fail(void) {
 /* A huge page; tensors that span several miss the TLB less when they lie on such. */
 #define HUGE_PAGE ((size_t)2 << 20)
 
+static size_t rounded_up(size_t bytes) {
+    size_t rounded = (bytes + 63) / 64 * 64;
+    return rounded ? rounded : 64;
+}
+
 static void *aligned_block(size_t bytes) {
     if (bytes < 2 * HUGE_PAGE) return aligned_alloc(64, bytes);
     void *block = NULL;
@@ -25,11 +30,14 @@ static void *aligned_block(size_t bytes) {
     return block;
 }
 
-void *mem_alloc(size_t bytes) {
+void *mem_alloc_dirty(size_t bytes) {
     if (must_fail() || bytes > PTRDIFF_MAX - 64) return NULL;
-    size_t rounded = (bytes + 63) / 64 * 64;
-    void *block = aligned_block(rounded ? rounded : 64);
-    if (block) memset(block, 0, rounded ? rounded : 64);
+    return aligned_block(rounded_up(bytes));
+}
+
+void *mem_alloc(size_t bytes) {
+    void *block = mem_alloc_dirty(bytes);
+    if (block) memset(block, 0, rounded_up(bytes));
     return block;
 }
 

@@ -15,24 +15,36 @@ struct ArenaBlock {
 #define BLOCK_BYTES ((size_t)64 << 10)
 
 void arena_init(Arena *arena, Guard *guard) {
-    *arena = (Arena){NULL, 0, guard};
+    *arena = (Arena){.guard = guard};
 }
 
 void arena_free(Arena *arena) {
     arena_release(arena, (ArenaMark){NULL, 0});
+    mem_free(arena->spare);
+    arena->spare = NULL;
 }
 
-static void arena_grow(Arena *arena, size_t bytes) {
-    /* Blocks double with the arena, so that a large arena has few. */
+/* Blocks double with the arena, so that a large arena has few. */
+static ArenaBlock *block_new(Arena *arena, size_t bytes) {
     size_t capacity = arena->head ? 2 * arena->head->capacity : BLOCK_BYTES;
     if (capacity > ((size_t)8 << 20)) capacity = (size_t)8 << 20;
     if (capacity < bytes) capacity = bytes;
-    ArenaBlock *block = mem_alloc(sizeof *block + capacity);
+    ArenaBlock *block = mem_alloc_dirty(sizeof *block + capacity);
     if (!block)
         guard_raise(arena->guard, STATUS_MEMORY, "out of memory (%zu bytes wanted)",
                     bytes);
-    block->older = arena->head;
     block->capacity = capacity;
+    return block;
+}
+
+/* A mark that is taken and released at the end of a block would else allocate each time. */
+static void arena_grow(Arena *arena, size_t bytes) {
+    ArenaBlock *block = arena->spare;
+    if (block && block->capacity >= bytes)
+        arena->spare = NULL;
+    else
+        block = block_new(arena, bytes);
+    block->older = arena->head;
     arena->head = block;
     arena->used = 0;
 }
@@ -81,9 +93,13 @@ ArenaMark arena_mark(const Arena *arena) {
 
 void arena_release(Arena *arena, ArenaMark mark) {
     while (arena->head != mark.head) {
-        ArenaBlock *older = arena->head->older;
-        mem_free(arena->head);
-        arena->head = older;
+        ArenaBlock *block = arena->head, *less = arena->spare;
+        arena->head = block->older;
+        if (less && less->capacity > block->capacity)
+            less = block;
+        else
+            arena->spare = block;
+        mem_free(less);
     }
     arena->used = mark.used;
 }

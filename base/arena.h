@@ -8,9 +8,10 @@
 typedef struct ArenaBlock ArenaBlock;
 
 typedef struct Arena {
-    ArenaBlock *head; /* newest first */
-    size_t used;      /* bytes handed out of head */
-    Guard *guard;     /* where memory that ends, and bug(), unwind to */
+    ArenaBlock *head;  /* newest first */
+    size_t used;       /* bytes handed out of head */
+    Guard *guard;      /* where memory that ends, and bug(), unwind to */
+    ArenaBlock *spare; /* the largest that was released, for what comes next */
 } Arena;
 
 typedef struct ArenaMark {
@@ -29,7 +30,7 @@ char *arena_print(Arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 ArenaMark arena_mark(const Arena *arena);
-void arena_release(Arena *arena, ArenaMark mark); /* frees all that came after the mark */
+void arena_release(Arena *arena, ArenaMark mark); /* ends all that came after the mark */
 
 /* Our own mistake: unwinds to the arena's guard with STATUS_BUG. */
 _Noreturn void bug(Arena *arena, const char *format, ...)

@@ -19,6 +19,25 @@ START_TEST(arena_memory_is_zero_after_release) {
 }
 END_TEST
 
+START_TEST(released_arenas_allocate_once) {
+    Guard guard;
+    Arena arena;
+    arena_init(&arena, &guard);
+    ArenaMark mark = arena_mark(&arena);
+    for (int round = 0; round < 3; round++) {
+        long calls = mem_calls();
+        char *at = arena_alloc(&arena, 1 << 20);
+        ck_assert_int_eq(mem_calls() - calls, round == 0);
+        int dirty = 0;
+        for (int i = 0; i < 1 << 20; i++) dirty += at[i] != 0;
+        ck_assert_int_eq(dirty, 0);
+        memset(at, 1, 1 << 20);
+        arena_release(&arena, mark);
+    }
+    arena_free(&arena);
+}
+END_TEST
+
 START_TEST(arena_raises_when_memory_ends) {
     Guard guard;
     Arena arena;
@@ -65,6 +84,7 @@ Suite *suite_base(void) {
     Suite *suite = suite_create("base");
     TCase *tcase = tcase_create("memory");
     tcase_add_test(tcase, arena_memory_is_zero_after_release);
+    tcase_add_test(tcase, released_arenas_allocate_once);
     tcase_add_test(tcase, arena_raises_when_memory_ends);
     tcase_add_test(tcase, text_grows);
     tcase_add_test(tcase, vec_keeps_what_was_pushed);

@@ -94,7 +94,7 @@ START_TEST(compiling_survives_the_end_of_memory) {
     const char *path = scratch_text("tiny.tn", program_text), *cache = scratch_path("o");
     long calls = mem_calls();
     ck_assert_int_eq(attempt(path, cache, -1), STATUS_OK);
-    ck_assert_int_gt(mem_calls() - calls, 20);
+    ck_assert_int_gt(mem_calls() - calls, 15);
     for (long n = 0;; n++) {
         calls = mem_calls();
         Status status = attempt(path, cache, n);
@@ -130,7 +130,7 @@ START_TEST(libraries_survive_the_end_of_memory) {
     const char *path = SOURCE_DIR "/tests/programs/small.tn", *cache = scratch_path("o");
     long calls = mem_calls();
     ck_assert_int_eq(make_library(path, cache, -1), STATUS_OK);
-    ck_assert_int_gt(mem_calls() - calls, 20);
+    ck_assert_int_gt(mem_calls() - calls, 15);
     for (long n = 0;; n++) {
         calls = mem_calls();
         Status status = make_library(path, cache, n);
