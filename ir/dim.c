@@ -54,7 +54,7 @@ static int term_order(const DimTerm *a, const DimTerm *b) {
 }
 
 static void poly_load(const Dims *dims, Dim d, Poly *p) {
-    *p = (Poly){.overflow = d == DIM_OVERFLOW};
+    p->count = 0, p->overflow = d == DIM_OVERFLOW; /* the rest is never read */
     if (d >= 0) {
         if (d) p->term[p->count++] = (DimTerm){.coefficient = d};
         return;
@@ -161,6 +161,10 @@ static Dim add_scaled(Dims *dims, Dim a, Dim b, int64_t factor) {
     Poly p, q;
     if (a == DIM_OVERFLOW || b == DIM_OVERFLOW) return DIM_OVERFLOW;
     if (!b) return a;
+    int64_t c;
+    if (dim_is_const(a) && dim_is_const(b) && !__builtin_mul_overflow(b, factor, &c) &&
+        !__builtin_add_overflow(a, c, &c) && c >= 0)
+        return c <= DIM_LIMIT ? c : DIM_OVERFLOW;
     poly_load(dims, a, &p);
     poly_load(dims, b, &q);
     poly_add(&p, &q, factor);
@@ -200,9 +204,13 @@ static void poly_mul_term(Dims *dims, Poly *sum, const Poly *p, const DimTerm *t
 }
 
 Dim dim_mul(Dims *dims, Dim a, Dim b) {
-    Poly p, q, sum = {0};
+    Poly p, q, sum;
+    int64_t c;
     if (a == DIM_OVERFLOW || b == DIM_OVERFLOW) return DIM_OVERFLOW;
     if (a == 1 || b == 1) return a == 1 ? b : a;
+    if (dim_is_const(a) && dim_is_const(b))
+        return __builtin_mul_overflow(a, b, &c) || c > DIM_LIMIT ? DIM_OVERFLOW : c;
+    sum.count = 0, sum.overflow = false;
     poly_load(dims, a, &p);
     poly_load(dims, b, &q);
     for (uint32_t i = 0; i < q.count; i++) poly_mul_term(dims, &sum, &p, &q.term[i], 1);
