@@ -72,12 +72,17 @@ typedef enum BinaryOp {
 } BinaryOp;
 
 typedef struct BinaryInfo {
-    const char *name, *spelling;
-    int level;  /* of precedence: higher binds tighter */
-    bool right; /* associates to the right */
+    const char *name, *spelling, *quoted; /* quoted: `+` */
+    int level;                            /* of precedence: higher binds tighter */
+    bool right;                           /* associates to the right */
 } BinaryInfo;
 extern const BinaryInfo binary_info[BINARY_COUNT];
 #define LEVEL_UNARY 8 /* -x binds tighter than *, looser than ^ */
+
+/* Most names differ in their first letter. */
+static inline bool same_name(const char *a, const char *b) {
+    return *a == *b && !strcmp(a, b);
+}
 
 struct Ast {
     AstKind kind;

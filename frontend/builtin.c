@@ -44,7 +44,7 @@ static const Builtin builtins[] = {
 
 const Builtin *builtin_find(const char *name) {
     for (size_t i = 0; i < BUILTINS; i++)
-        if (!strcmp(builtins[i].name, name)) return &builtins[i];
+        if (same_name(builtins[i].name, name)) return &builtins[i];
     return NULL;
 }
 

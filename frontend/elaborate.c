@@ -103,14 +103,9 @@ const char *dim_text(Elab *e, Dim dim) {
 
 /* ---- names ---------------------------------------------------------------------------- */
 
-/* Most names differ in their first letter. */
-static bool is_name(const char *a, const char *b) {
-    return *a == *b && !strcmp(a, b);
-}
-
 const Value *env_find(const Env *env, const char *name) {
     for (const NameBinding *b = env->top; b; b = b->next)
-        if (is_name(b->name, name)) return b->value;
+        if (same_name(b->name, name)) return b->value;
     return NULL;
 }
 
@@ -123,7 +118,7 @@ Env env_bind(Elab *e, Env env, const char *name, Value value) {
 const UnitEntry *unit_find(const Unit *unit, const char *name, const Unit **home) {
     for (; unit; unit = unit->parent)
         for (uint32_t i = 0; i < unit->entries.count; i++)
-            if (is_name(unit->entries.at[i].name, name)) {
+            if (same_name(unit->entries.at[i].name, name)) {
                 *home = unit;
                 return &unit->entries.at[i];
             }

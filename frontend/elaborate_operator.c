@@ -220,8 +220,8 @@ static bool all_static(const Value *v, uint32_t count) {
 /* As the program has it: `+`, `max`. */
 static const char *op_spelling(Elab *e, Op op) {
     for (int i = 0; i < BINARY_COUNT; i++)
-        if (!strcmp(binary_info[i].name, op_info[op].name))
-            return arena_print(e->arena, "`%s`", binary_info[i].spelling);
+        if (same_name(binary_info[i].name, op_info[op].name))
+            return binary_info[i].quoted;
     return arena_print(e->arena, "`%s`", op_info[op].name);
 }
 

@@ -164,11 +164,14 @@ static void lex_word(Lexer *lexer, Token *token) {
     while (is_letter(text[lexer->at]) || is_digit(text[lexer->at])) lexer->at++;
     token->text = arena_string(lexer->arena, text + begin, lexer->at - begin);
     for (size_t i = 0; i < COUNT(keywords); i++)
-        if (!strcmp(keywords[i].spelling, token->text)) token->kind = keywords[i].kind;
+        if (keywords[i].spelling[0] == token->text[0] &&
+            !strcmp(keywords[i].spelling, token->text))
+            token->kind = keywords[i].kind;
 }
 
 static bool lex_punct(Lexer *lexer, Token *token) {
     for (size_t i = 0; i < COUNT(puncts); i++) {
+        if (puncts[i].spelling[0] != lexer->text[lexer->at]) continue;
         size_t length = strlen(puncts[i].spelling);
         if (strncmp(lexer->text + lexer->at, puncts[i].spelling, length)) continue;
         token->kind = puncts[i].kind;

@@ -10,7 +10,7 @@
 static void add_entry(Loaded *l, Unit *unit, UnitEntry entry) {
     for (uint32_t i = 0; i < unit->entries.count; i++) {
         const UnitEntry *had = &unit->entries.at[i];
-        if (strcmp(had->name, entry.name)) continue;
+        if (!same_name(had->name, entry.name)) continue;
         diag_error(l->diag, entry.span, "`%s` is defined twice", entry.name);
         diag_note(l->diag, had->span, "it was defined here");
         return;

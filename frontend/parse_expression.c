@@ -10,7 +10,8 @@
 #include "frontend/parse.h"
 
 const BinaryInfo binary_info[BINARY_COUNT] = {
-#define BINARY(name, spelling, level, right) {#name, spelling, level, right},
+#define BINARY(name, spelling, level, right)                                             \
+    {#name, spelling, "`" spelling "`", level, right},
 #include "frontend/binary.def"
 #undef BINARY
 };

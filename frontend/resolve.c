@@ -31,14 +31,14 @@ static const Scope *add(Resolver *r, const Scope *scope, const char *name) {
 
 static bool in_scope(const Scope *scope, const char *name) {
     for (; scope; scope = scope->next)
-        if (!strcmp(scope->name, name)) return true;
+        if (same_name(scope->name, name)) return true;
     return false;
 }
 
 static bool has_meaning(Resolver *r, const char *name) {
     const Unit *home;
     for (size_t i = 0; i < WORDS; i++)
-        if (!strcmp(words[i], name)) return true;
+        if (same_name(words[i], name)) return true;
     return builtin_find(name) || unit_find(r->l->unit, name, &home);
 }
 
@@ -68,7 +68,7 @@ static void report_unknown(Resolver *r, const Scope *scope, const char *name, Sp
 
 bool resolve_word(Elab *e, const char *name, Span span) {
     for (size_t i = 0; i < WORDS; i++)
-        if (!strcmp(words[i], name)) return true;
+        if (same_name(words[i], name)) return true;
     Names names = {.arena = e->arena};
     report_among(&names, e->diag, e->unit, name, span);
     return false;
