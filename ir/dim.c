@@ -154,6 +154,7 @@ Dim dim_symbol(Dims *dims, const char *name, int64_t max) {
         Symbol symbol = {arena_string(dims->arena, name, strlen(name)), max};
         vec_push(dims->arena, &dims->symbols, symbol);
     }
+    if (dims->symbols.at[at].max == 1) return 1;
     return dim_atom(dims, (DimAtom){.symbol = at});
 }
 

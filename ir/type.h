@@ -61,7 +61,8 @@ typedef struct Dims {
 #define DIM_OVERFLOW INT64_MAX
 
 void dims_init(Dims *dims, Arena *arena);
-Dim dim_symbol(Dims *dims, const char *name, int64_t max); /* one per name */
+/* One per name; max 0: of any size.  What is 1 at most is the number 1. */
+Dim dim_symbol(Dims *dims, const char *name, int64_t max);
 Dim dim_add(Dims *dims, Dim a, Dim b);
 Dim dim_sub(Dims *dims, Dim a, Dim b);
 Dim dim_mul(Dims *dims, Dim a, Dim b);

@@ -89,6 +89,9 @@ static const CommandLine lines[] = {
     {"emit graph add.graph", 0, "%1 = add %x, %x", ""},
     {"emit loops add.graph add", 0, "kernel @", ""},
     {"emit loops open.graph open", 1, "", "more than one dimension that is open"},
+    {"emit graph one.graph", 0, "%1 = exp %x : f32[1]", ""},
+    {"bench one.graph --seconds 0.01", 0, "f ", ""},
+    {"bench soft.tn soft --bind N<=1 --seconds 0.01", 0, "soft ", ""},
     {"bench open.graph --seconds 0.01", 1, "", "more than one dimension that is open"},
     {"emit graph add.graph ad", 1, "", "did you mean @add"},
     {"emit graph bad.graph", 1, "", "bad.graph:"},
@@ -112,6 +115,10 @@ static void write_programs(void) {
     scratch_write("numbers.idx", idx, sizeof idx);
     scratch_text("add.graph", "module\n\nfunc @add(%x: f32[4, 3]) -> (out = %1) {\n"
                               "  %1 = add %x, %x : f32[4, 3]\n}\n");
+    scratch_text("soft.tn", "fn soft(x: f32[N]) = softmax(x)\n");
+    scratch_text("one.graph",
+                 "module\n\nsymbol N max 1\n\nfunc @f(%x: f32[N]) -> (out = %1) "
+                 "{\n  %1 = exp %x : f32[N]\n}\n");
     scratch_text("open.graph", "module\n\nsymbol N max 7\nsymbol M max 5\n\n"
                                "func @open(%x: f32[N, M]) -> (out = %1) {\n"
                                "  %1 = add %x, %x : f32[N, M]\n}\n");
