@@ -275,6 +275,42 @@ START_TEST(iterations_share_packed_weights) {
 }
 END_TEST
 
+/* ---- inputs that are no images ------------------------------------------------------------- */
+
+/* TABLE: methods, each on inputs of any rank. */
+static const char *const methods[] = {
+    "fgsm(eps = 0.1)",
+    "random_fgsm(eps = 0.1)",
+    "bim(eps = 0.1, iters = 2)",
+    "least_likely(eps = 0.1, iters = 2)",
+    "pgd(eps = 0.1, iters = 2, early = true, best = true)",
+    "pgd_l2(eps = 0.1, iters = 2, start = uniform_l2(0.1), lost = normal(1))",
+    "pgd_l1(eps = 0.1, iters = 2)",
+    "mi_fgsm(eps = 0.1, iters = 2)",
+    "ascend(iters = 2)",
+    "cw(iters = 2, searches = 2)",
+    "deepfool(iters = 2)",
+    "targeted(fgsm(eps = 0.1), 1)",
+    "targeted_next(fgsm(eps = 0.1))",
+    "restarts(fgsm(eps = 0.1), 2)",
+    "worst_of([fgsm(eps = 0.1), deepfool(iters = 2)])",
+};
+#define METHODS (int)(sizeof methods / sizeof *methods)
+
+START_TEST(methods_take_any_rank) {
+    static const char *const shapes[] = {"2, 6", "2, 3, 2", "2, 1, 2, 3",
+                                         "2, 1, 3, 1, 2"};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        func_of(arena_print(
+            &arena,
+            "fn linear(x, y) = flatten(x) @ sin(f32(reshape(iota(24), [6, 4])))\n"
+            "fn f(x: f32[%s], y: i32[2]) -> f32[%s] = attack(%s, linear, x, y)\n",
+            shapes[i], shapes[i], methods[_i]));
+        ck_assert_uint_eq(diag.errors, 0);
+    }
+}
+END_TEST
+
 /* ---- a loss that cannot be raised ------------------------------------------------------------ */
 
 START_TEST(blind_losses_are_warned_of) {
@@ -306,6 +342,7 @@ Suite *suite_attacks(void) {
                         sizeof both_sides / sizeof *both_sides);
     tcase_add_loop_test(tcase, iterations_share_packed_weights, 0,
                         sizeof costs / sizeof *costs);
+    tcase_add_loop_test(tcase, methods_take_any_rank, 0, METHODS);
     tcase_add_test(tcase, blind_losses_are_warned_of);
     suite_add_tcase(suite, tcase);
     return suite;
