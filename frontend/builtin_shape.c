@@ -113,10 +113,14 @@ Value builtin_slice(Elab *e, const Value *arg, Span span) {
     return emit_slice(e, &x, axis, from, count, step, span);
 }
 
-/* One position along an axis, which goes. */
+/* One position along an axis, which goes; or those of a tensor, in place of the axis. */
 Value builtin_take(Elab *e, const Value *arg, Span span) {
     Value x = arg[0], axis_value = arg[2].kind == VALUE_missing ? value_int(0) : arg[2];
     int64_t axis, at;
+    if (arg[1].kind == VALUE_tensor) {
+        const Value places[] = {x, arg[1], axis_value, {.kind = VALUE_missing}};
+        return builtin_gather(e, places, span);
+    }
     if (!want_tensor(e, &x, "x", span) ||
         !want_axis(e, &axis_value, tensor_type(&x), span, &axis) ||
         !want_int(e, &arg[1], "an index", 0, span, &at))

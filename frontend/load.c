@@ -60,7 +60,8 @@ static char *read_file(Loaded *l, const char *path, Span span, size_t *length) {
         if (in) fclose(in);
     }
     if (!wrong) return text;
-    diag_error(l->diag, span, "cannot read %s: %s", path, strerror(wrong));
+    diag_error(l->diag, span, "cannot read %s: %s", path,
+               wrong == EINVAL ? "it is no plain file" : strerror(wrong));
     return NULL;
 }
 

@@ -65,6 +65,8 @@ static const CommandLine lines[] = {
     {"run good.tn twice --in good.tn", 1, "", "is neither an array"},
     {"run good.tn twise --in x.npy", 1, "", "twice"},
     {"run line.tn line --in 2,3 --in 0.5 --in 1", 0, "f32[2]\n2 2.5\n", ""},
+    {"run line.tn line --in 2 --in 0.5 --in 1", 0, "f32[1]\n2\n", ""},
+    {"check .", 1, "", "cannot read .: it is no plain file"},
     {"run line.tn line --in 2,3 --in 0.5 --in 1.5", 1, "", "not a whole number"},
     {"run line.tn line --in 2,3 --in 0.5 --in 1,x", 1, "", "1,x: cannot be opened"},
     {"run line.tn line --in numbers.idx --in 1 --in 0", 0, "f32[3]\n1 2 3\n", ""},

@@ -72,6 +72,7 @@ static Status read_input(Run *run, uint32_t i) {
     if (pictures_are(s->options->in.at[i])) return read_pictures(run, i);
     if (!input_read(s->options->in.at[i], run->in_port[i]->name, t, message))
         return session_fail(s, STATUS_INPUT, "%s", message);
+    if (!t->rank && type->rank == 1) t->dim[t->rank++] = 1; /* a row of one number */
     if (t->rank != type->rank) return wrong_shape(run, i);
     if (t->elem == ELEM_u8 && elem_is_float(type->elem)) return wrong_shape(run, i);
     if (tensor_convert(t, type->elem, message)) return STATUS_OK;
