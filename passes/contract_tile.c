@@ -303,6 +303,12 @@ static void choose_splits(Search *s, int64_t others) {
     }
 }
 
+static int64_t phases_with_work(const EdgeWalk *w) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < w->entries; i++) count += w->count[i] > 0;
+    return count ? count : 1;
+}
+
 static void choose_tasks(Search *s) {
     Tile *t = s->t;
     const Contract *c = s->c;
@@ -311,7 +317,7 @@ static void choose_tasks(Search *s) {
         others *= c->extent[c->list[AXIS_BATCH].at[i]];
     for (uint32_t i = 0; i < t->fixed.count; i++) others *= c->extent[t->fixed.at[i]];
     for (uint32_t i = 0; i < c->a.edges; i++)
-        if (!t->edge[i].fixed) others *= c->a.edge[i].divisor;
+        if (!t->edge[i].fixed) others *= phases_with_work(&t->edge[i]);
     choose_splits(s, others);
     choose_chunks(s, others * t->splits);
 }

@@ -118,16 +118,35 @@ static void clear_tile(Direct *d, Block *b) {
     block_for(b, i, num(d, 0), num(d, tile_size(d->t)), d->t->lanes, 4, block_end(&body));
 }
 
-/* Whether there may be no block of an outer loop, and then no tile. */
-static bool may_be_empty(const Direct *d) {
+/* Whether an outer loop has a block, so that there are tiles; NULL: it always has. */
+static const Expr *has_blocks(Direct *d) {
+    const Expr *all = NULL;
     for (uint32_t l = 0; l < d->t->loops; l++) {
         const ReduceLoop *loop = &d->t->loop[l];
         if (!loop->block || loop->edge < 0) continue;
         const EdgeWalk *w = &d->t->edge[loop->edge];
-        for (int64_t i = 0; i < w->entries; i++)
-            if (!w->count[i]) return true;
+        bool may_miss = false;
+        for (int64_t i = 0; i < w->entries; i++) may_miss = may_miss || !w->count[i];
+        if (!may_miss) continue;
+        const Expr *count = rows_edge_entry(d, (uint32_t)loop->edge, 1);
+        const Expr *any = op2(d, OP_gt, count, num(d, 0));
+        all = all ? op2(d, OP_and, all, any) : any;
     }
-    return false;
+    return all;
+}
+
+static const Expr *load_zeros(Direct *d, const Expr *at, uint32_t lanes,
+                              const Expr *active) {
+    return expr_num(d->arena, ELEM_f32, lanes, 0);
+}
+
+/* The task's tiles; `parts` is where they go if the sum is split. */
+static void task_tiles(Direct *d, Buffer *parts, Block *b) {
+    d->load = results_load_tile;
+    rows_open(d, b);
+    if (register_has_outer(d)) clear_tile(d, b);
+    outer_loops(d, 0, b);
+    if (parts) results_store_part(d, parts, b);
 }
 
 static void main_kernel(Draft *draft, const Contract *c, const Tile *t, uint32_t packed,
@@ -139,8 +158,7 @@ static void main_kernel(Draft *draft, const Contract *c, const Tile *t, uint32_t
     d.a = draft_operand(&d.k, c, &c->a);
     d.b = t->b_in_place ? draft_buffer(&d.k, OPERAND_PARAM, c->b.value, ELEM_f32, false)
                         : draft_buffer(&d.k, OPERAND_TEMP, packed, ELEM_f32, false);
-    d.load = results_load_tile;
-    d.at_once = t->splits == 1 && !may_be_empty(&d);
+    d.at_once = t->splits == 1;
     bool one_tile = d.at_once && !register_has_outer(&d);
     int64_t sums = one_tile ? t->rows * width_of(t) : tile_size(t);
     d.tile = buffer_local(a, "sums", ELEM_f32, sums);
@@ -150,14 +168,18 @@ static void main_kernel(Draft *draft, const Contract *c, const Tile *t, uint32_t
     block_local(&body, d.tile);
     rows_open_task(&d, &body, true);
     rows_open_edges(&d, &body);
-    rows_open(&d, &body);
-    if (register_has_outer(&d)) clear_tile(&d, &body);
-    outer_loops(&d, 0, &body);
-    if (t->splits > 1)
-        results_store_part(&d, draft_buffer(&d.k, OPERAND_TEMP, parts, ELEM_f32, true),
-                           &body);
-    else if (!d.at_once)
-        results_store(&d, &body);
+    Buffer *to =
+        d.at_once ? NULL : draft_buffer(&d.k, OPERAND_TEMP, parts, ELEM_f32, true);
+    const Expr *any = d.at_once ? has_blocks(&d) : NULL;
+    if (any) {
+        Block some = block_new(a), none = block_new(a);
+        task_tiles(&d, to, &some);
+        d.load = load_zeros;
+        results_store(&d, &none);
+        block_if(&body, any, block_end(&some), block_end(&none));
+    } else {
+        task_tiles(&d, to, &body);
+    }
     draft_end(&d.k, rows_count_tasks(&d, true), &body);
 }
 
