@@ -169,7 +169,7 @@ static Status run_cc(const char *const *words, bool *missing, char *message) {
     }
     int wrong = start_cc(words, pipes[1], &child);
     close(pipes[1]);
-    *missing = wrong == ENOENT;
+    *missing = wrong == ENOENT || wrong == EACCES;
     if (wrong) {
         close(pipes[0]);
         snprintf(message, MESSAGE_BYTES, "cannot start cc: %s", strerror(wrong));

@@ -16,7 +16,8 @@
  * loaded; a model is machine code for some of its entries, with the parameters they work on.
  *
  * Threads: a context, and all that was made from it, is used by one thread at a time.
- * Different contexts may be used by different threads at the same time.
+ * Different contexts may be used by different threads at the same time.  In the child of a
+ * fork they work on, models of before the fork with one thread.
  *
  * Errors are values: every function that can fail returns a tn_status; the library neither
  * prints nor exits.  A failed call leaves its arguments as they were, except where its

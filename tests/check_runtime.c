@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define TASKS 257
 
@@ -134,6 +136,30 @@ START_TEST(a_run_inside_a_task_is_done_there) {
 }
 END_TEST
 
+/* The child has none of the threads: it runs alone, and frees what it can. */
+START_TEST(a_fork_runs_alone) {
+    tn_pool *pool = tn_pool_new(4);
+    tn_parallel parallel = tn_pool_parallel(pool);
+    Job *job = calloc(1, sizeof *job);
+    parallel.run(parallel.context, count_task, &job, TASKS);
+    memset(job, 0, sizeof *job);
+    int status;
+    pid_t child = fork();
+    if (!child) {
+        alarm(20); /* in place of waiting for ever */
+        parallel.run(parallel.context, count_task, &job, TASKS);
+        tn_pool_free(pool);
+        _exit(ran_once(job, TASKS) && job->calls == 1 ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    parallel.run(parallel.context, count_task, &job, TASKS);
+    ck_assert(ran_once(job, TASKS));
+    free(job);
+    tn_pool_free(pool);
+}
+END_TEST
+
 START_TEST(pools_come_and_go) {
     for (int round = 0; round < 200; round++) {
         tn_pool *pool = tn_pool_new(1 + round % 5);
@@ -204,6 +230,7 @@ Suite *suite_runtime(void) {
     tcase_add_test(tcase, the_caller_waits_for_slow_workers);
     tcase_add_test(tcase, a_run_inside_a_task_is_done_there);
     tcase_add_test(tcase, others_help_a_slow_thread);
+    tcase_add_test(tcase, a_fork_runs_alone);
     tcase_add_test(tcase, pools_come_and_go);
     tcase_add_test(tcase, an_order_is_a_permutation);
     tcase_add_test(tcase, an_order_is_uniform);
