@@ -1,5 +1,6 @@
 /* Training runs of a tiny network on made-up images: what is kept, resumed, refused. */
 #include "tests/command.h"
+#include "tests/library.h"
 #include "tests/scratch.h"
 #include "tools/tensor.h"
 #include <check.h>
@@ -373,6 +374,27 @@ START_TEST(a_new_run_moves_the_old_one) {
 }
 END_TEST
 
+/* Edits of what a checkpoint says, of the same length. */
+static const char *const places[] = {
+    "s/\"epoch\":\"2\"/\"epoch\":\"x\"/",
+    "s/\"seed\":\"1\"/\"seed\":\"-\"/",
+    "s/\"epoch_step\":\"0\"/\"epoch_step\":\"9\"/",
+    "s/\"loss_sum\":\"0x0p+0\"/\"loss_sum\":\"   nan\"/",
+    "s/\"loss_sum\":\"0x0p+0\"/\"loss_sum\":\"   inf\"/",
+};
+
+START_TEST(places_that_cannot_be_are_refused) {
+    assert_code(command_run("train tiny.tn --out run --set epochs=2"), 0);
+    ck_assert_int_eq(shell("cp run/last.safetensors was && LC_ALL=C sed -i '%s' "
+                           "run/last.safetensors && ! cmp -s was run/last.safetensors",
+                           places[_i]),
+                     0);
+    const Result *r = command_run("train tiny.tn --out run --set epochs=3 --resume");
+    assert_code(r, 1);
+    assert_in(_i < 2 ? "does not say its" : "is at no step of this run", r->err);
+}
+END_TEST
+
 START_TEST(resume_reaches_the_same_bits) {
     assert_code(command_run("train tiny.tn --out whole --set epochs=5"), 0);
     assert_code(command_run("train tiny.tn --out parts --set epochs=2"), 0);
@@ -593,6 +615,8 @@ Suite *suite_train(void) {
     tcase_add_test(t, batches_are_replayed);
     tcase_add_test(t, spectrum_of_an_embedding);
     tcase_add_test(t, phases_run_and_resume);
+    tcase_add_loop_test(t, places_that_cannot_be_are_refused, 0,
+                        sizeof places / sizeof *places);
     tcase_add_test(t, a_new_run_moves_the_old_one);
     tcase_add_test(t, resume_reaches_the_same_bits);
     tcase_add_loop_test(t, a_stopped_run_resumes_to_the_same_bits, 0, 3);

@@ -11,6 +11,7 @@
 #include "tools/checkpoint.h"
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,12 +123,16 @@ static bool read_whole(const json_t *meta, const char *name, int64_t *value) {
     char *end;
     if (!text) return false;
     *value = strtoll(text, &end, 10);
-    return end > text && !*end;
+    return end > text && !*end && *value >= 0 && *value <= INT32_MAX;
 }
 
-static double read_real(const json_t *meta, const char *name) {
+/* No NaN: nothing that is written is one. */
+static bool read_real(const json_t *meta, const char *name, double *value) {
     const char *text = json_string_value(json_object_get(meta, name));
-    return text ? strtod(text, NULL) : 0;
+    char *end;
+    if (!text) return false;
+    *value = strtod(text, &end);
+    return end > text && !*end && !isnan(*value);
 }
 
 /* The place in the run; a checkpoint of another block, batch or seed does not fit. */
@@ -155,11 +160,11 @@ static Status take_place(Training *t, const json_t *meta, const char *path) {
     t->epoch = value[FACT_EPOCH];
     t->at = value[FACT_AT];
     t->best_epoch = value[FACT_BEST_EPOCH];
-    if (t->epoch < 0 || t->at < 0 || t->at >= t->steps)
+    bool known = t->at < t->steps && read_real(meta, "best", &t->best) &&
+                 read_real(meta, "loss_sum", &t->loss_sum) && isfinite(t->loss_sum);
+    if (!known)
         return session_fail(t->session, STATUS_INPUT, "%s is at no step of this run",
                             path);
-    t->best = read_real(meta, "best");
-    t->loss_sum = read_real(meta, "loss_sum");
     t->from = t->at;
     return STATUS_OK;
 }
