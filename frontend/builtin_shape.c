@@ -1,5 +1,6 @@
 /* Shapes and moves: what changes places and not numbers; sources of indices and chance. */
 #include "frontend/builtin.h"
+#include <inttypes.h>
 
 static Value dims_value(Elab *e, const Type *type) {
     Value *at = arena_array(e->arena, Value, type->rank + 1);
@@ -54,15 +55,35 @@ Value builtin_reshape(Elab *e, const Value *arg, Span span) {
     return elab_tensor(e, elab_emit(e, OP_reshape, &val, 1, &attr, 1, span));
 }
 
+/* All axes of the type, each once. */
+static bool want_order(Elab *e, const Value *v, const Type *type, Span span,
+                       int64_t *axes) {
+    bool has[MAX_RANK] = {false};
+    if (v->kind == VALUE_unknown) return false;
+    if (v->kind != VALUE_list || v->list.count != type->rank) {
+        elab_error(e, span, "`transpose` wants a list of the %u axes of %s, found %s",
+                   type->rank, type_text(e, type), elab_words(e, v));
+        return false;
+    }
+    for (uint32_t i = 0; i < type->rank; i++) {
+        if (!want_axis(e, &v->list.at[i], type, span, &axes[i])) return false;
+        if (has[axes[i]]) {
+            elab_error(e, span, "axis %" PRId64 " is given twice", axes[i]);
+            return false;
+        }
+        has[axes[i]] = true;
+    }
+    return true;
+}
+
 Value builtin_transpose(Elab *e, const Value *arg, Span span) {
     Value x = arg[0];
     int64_t axes[MAX_RANK];
-    uint32_t count;
     if (!want_tensor(e, &x, "x", span)) return value_unknown;
     uint32_t rank = tensor_type(&x)->rank;
     for (uint32_t i = 0; i < rank; i++) axes[i] = rank - 1 - i;
     if (arg[1].kind != VALUE_missing &&
-        !want_ints(e, &arg[1], "`axes` of `transpose`", 0, rank, span, axes, &count))
+        !want_order(e, &arg[1], tensor_type(&x), span, axes))
         return value_unknown;
     Attr attr = attr_ints(ATTR_axes, axes, rank);
     Val val = frame_use(e, &x.tensor);
@@ -122,9 +143,15 @@ Value builtin_take(Elab *e, const Value *arg, Span span) {
         return builtin_gather(e, places, span);
     }
     if (!want_tensor(e, &x, "x", span) ||
-        !want_axis(e, &axis_value, tensor_type(&x), span, &axis) ||
-        !want_int(e, &arg[1], "an index", 0, span, &at))
+        !want_axis(e, &axis_value, tensor_type(&x), span, &axis))
         return value_unknown;
+    Value index = arg[1];
+    const Dim extent = tensor_type(&x)->dim[axis];
+    if (index.kind == VALUE_int && index.integer < 0) { /* from the end */
+        if (!dim_is_const(extent) && e->checking) return value_unknown;
+        if (dim_is_const(extent) && index.integer >= -extent) index.integer += extent;
+    }
+    if (!want_int(e, &index, "an index", 0, span, &at)) return value_unknown;
     Value part = emit_slice(e, &x, axis, at, 1, 1, span);
     if (part.kind != VALUE_tensor) return part;
     Type type = *tensor_type(&part);
