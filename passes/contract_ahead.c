@@ -15,9 +15,10 @@ static int64_t passes_of_task(const Tile *t) {
     return t->task_panels * ((t->task_rows + t->rows - 1) / t->rows);
 }
 
-/* Tasks that read the same part; 0: B comes in time, or they are run-time many. */
+/* Tasks that read the same part; 0: nothing is to be done, or they are run-time many. */
 static int64_t tasks_of_part(Direct *d) {
-    enum { FEW = 3 }; /* passes, which the processor's own prefetching keeps up with */
+    /* Passes: the processor itself keeps up with few; beside many, one that waits is little. */
+    enum { FEW = 3, MANY = 64 };
     const Contract *c = d->c;
     const Tile *t = d->t;
     const ReduceLoop *first = &t->loop[0];
@@ -28,8 +29,9 @@ static int64_t tasks_of_part(Direct *d) {
     if (value_bytes_max(c->group, c->b.value) <= (int64_t)d->k.draft->target->l2_bytes)
         return 0;
     const Expr *tasks = rows_count_tasks(d, false);
-    bool few = tasks->kind != EXPR_INT || tasks->i * passes_of_task(t) <= FEW;
-    return few ? 0 : tasks->i;
+    if (tasks->kind != EXPR_INT) return 0;
+    int64_t passes = tasks->i * passes_of_task(t);
+    return passes > FEW && passes <= MANY ? tasks->i : 0;
 }
 
 void ahead_prefetch(Direct *d, const Panel *p, const Expr *at, Block *b) {

@@ -448,7 +448,7 @@ static uint32_t count_prefetches(const Func *group, const Target *target) {
 /* Tasks for the taps, and one for all of them; with and without edges. */
 static const Conv split[] = {
     {60, 12, 12, 3, 40, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, false, false},
-    {61, 16, 11, 10, 24, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, false, false},
+    {61, 16, 11, 10, 16, 3, 1, 1, 1, 1, ELEM_f32, ELEM_f32, false, false},
     {59, 13, 15, 1, 32, 3, 1, 1, 0, 1, ELEM_f32, ELEM_f32, false, true},
 };
 
