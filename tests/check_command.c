@@ -32,6 +32,8 @@ START_TEST(every_verb_refuses_unknown_options) {
 }
 END_TEST
 
+#define EIGHT " --in 1 --in 1 --in 1 --in 1 --in 1 --in 1 --in 1 --in 1"
+
 static const CommandLine lines[] = {
     {"", 2, "", "usage"},
     {"--help", 0, "train", ""},
@@ -46,6 +48,8 @@ static const CommandLine lines[] = {
     {"train", 2, "", "needs MODEL.tn"},
     {"train good.tn --thread 2", 2, "", "did you mean '--threads'"},
     {"train good.tn --threads 0", 2, "", "--threads takes N, not '0'"},
+    {"run line.tn line" EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT EIGHT " --in 1", 2, "",
+     "--in may stand 64 times at most"},
     {"train good.tn --threads two", 2, "", "not 'two'"},
     {"train good.tn --threads", 2, "", "--threads needs a value"},
     {"train good.tn --seed -1", 2, "", "--seed takes S"},

@@ -104,6 +104,12 @@ static bool is_pair(const char *text) {
     return equal && equal > text && equal[1];
 }
 
+static bool is_full(const OptionInfo *option, const Options *options) {
+    if (option->kind != KIND_LIST && option->kind != KIND_PAIR) return false;
+    const List *list = (const void *)((const char *)options + option->field);
+    return list->count == MAX_LIST;
+}
+
 static bool store(const OptionInfo *option, const char *value, Options *options) {
     void *field = (char *)options + option->field;
     switch (option->kind) {
@@ -157,6 +163,9 @@ Status options_parse(const VerbInfo *verb, int argc, char **argv, Options *optio
             if (i + 1 == argc) return usage(verb->name, "%s needs a value", option->word);
             value = argv[++i];
         }
+        if (is_full(option, options))
+            return usage(verb->name, "%s may stand %d times at most", option->word,
+                         MAX_LIST);
         if (!store(option, value, options))
             return usage(verb->name, "%s takes %s, not '%s'", option->word,
                          option->argument, value ? value : "");
