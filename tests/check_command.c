@@ -32,7 +32,7 @@ START_TEST(every_verb_refuses_unknown_options) {
 }
 END_TEST
 
-#define EIGHT " --in 1 --in 1 --in 1 --in 1 --in 1 --in 1 --in 1 --in 1"
+#define EIGHT " --in=1 --in=1 --in=1 --in=1 --in=1 --in=1 --in=1 --in=1"
 
 static const CommandLine lines[] = {
     {"", 2, "", "usage"},

@@ -18,10 +18,10 @@ static void redirect(const char *name, int to) {
 }
 
 static pid_t start(long bytes, const char *format, va_list list) {
-    char words[4096], *argv[64] = {TENON_COMMAND};
+    char words[4096], *argv[128] = {TENON_COMMAND};
     int count = 1;
     vsnprintf(words, sizeof words, format, list);
-    for (char *word = strtok(words, " "); word && count < 63; word = strtok(NULL, " "))
+    for (char *word = strtok(words, " "); word && count < 127; word = strtok(NULL, " "))
         argv[count++] = word;
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
