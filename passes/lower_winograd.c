@@ -15,46 +15,40 @@
 
 /* Weights */
 
-/* A vector of columns from `col` on, `active` of them, to the place `to` of all products. */
-static void pack_vector(Tiling *m, const Expr *k, const Expr *col, int64_t active,
-                        const Expr *to, int64_t step, Block *b) {
-    Direct *d = &m->d;
-    const int64_t last = WINOGRAD_TAPS - 1;
-    uint32_t lanes = d->t->lanes;
-    const WinogradHalf half = winograd_half(&winograd_weights, lanes, b);
-    const Var *i = var_index(d->arena, "row"), *j = var_index(d->arena, "column");
-    const Expr *row_at = expr_var(d->arena, i), *column_at = expr_var(d->arena, j);
-    const Expr *g[WINOGRAD_TAPS], *u[WINOGRAD_IN];
-    Block column = block_new(d->arena), row = block_new(d->arena);
-    d->place[m->w->w.tap] =
-        m->w->w.flipped ? op2(d, OP_sub, num(d, last), column_at) : column_at;
-    for (int64_t r = 0; r < WINOGRAD_TAPS; r++) {
-        d->place[m->w->h.tap] = num(d, m->w->h.flipped ? last - r : r);
-        const Expr *x = panels_element(d, k, col, lanes, active, &column);
-        g[r] = block_let(&column, "g", x);
-    }
-    winograd_column(&column, &half, g, mul(d, column_at, lanes));
-    block_for(b, j, num(d, 0), num(d, WINOGRAD_TAPS), 1, 1, block_end(&column));
-    winograd_row(&row, &half, mul(d, row_at, WINOGRAD_TAPS * (int64_t)lanes), lanes, u);
-    to = block_let(&row, "to", add(d, to, mul(d, row_at, WINOGRAD_IN * step)));
-    for (int64_t v = 0; v < WINOGRAD_IN; v++)
-        block_store(&row, d->b, add(d, to, num(d, v * step)), u[v], 1, NULL);
-    block_for(b, i, num(d, 0), num(d, WINOGRAD_IN), 1, 1, block_end(&row));
-}
-
+/* The taps of channel `k` and `cols` columns of a panel, transformed, to their places of all
+ * products. */
 static void pack_columns(Tiling *m, const Expr *panel, const Expr *k, const Expr *to,
                          uint32_t vectors, int64_t cols, Block *b) {
     Direct *d = &m->d;
     const Tile *t = d->t;
-    int64_t width = (int64_t)vectors * t->lanes;
-    const Expr *base = block_let(b, "to", add(d, to, mul(d, k, width)));
-    for (uint32_t j = 0; j < vectors; j++) {
-        int64_t left = cols - (int64_t)j * t->lanes;
-        if (left > t->lanes) left = t->lanes;
-        const Expr *col = add(d, mul(d, panel, width_of(t)), num(d, j * t->lanes));
-        pack_vector(m, k, col, left, add(d, base, num(d, j * t->lanes)),
-                    m->w->channels * width, b);
+    const int64_t lanes = t->lanes, width = vectors * lanes, last = WINOGRAD_TAPS - 1;
+    const int64_t step = m->w->channels * width;
+    const WinogradHalf half = winograd_half(&winograd_weights, width, b);
+    const Var *i = var_index(d->arena, "row"), *j = var_index(d->arena, "column");
+    const Expr *row_at = expr_var(d->arena, i), *column_at = expr_var(d->arena, j);
+    const Expr *g[WINOGRAD_TAPS], *u[WINOGRAD_IN], *at;
+    Block column = block_new(d->arena), row = block_new(d->arena);
+    const Expr *base =
+        add(d, add(d, to, mul(d, k, width)), mul(d, row_at, WINOGRAD_IN * step));
+    base = block_let(&row, "to", base);
+    d->place[m->w->w.tap] =
+        m->w->w.flipped ? op2(d, OP_sub, num(d, last), column_at) : column_at;
+    for (int64_t v = 0; v < width; v += lanes) {
+        const Expr *col = add(d, mul(d, panel, width_of(t)), num(d, v));
+        int64_t active = cols - v < lanes ? cols - v : lanes;
+        for (int64_t r = 0; r < WINOGRAD_TAPS; r++) {
+            d->place[m->w->h.tap] = num(d, m->w->h.flipped ? last - r : r);
+            at = panels_element(d, k, col, t->lanes, active, &column);
+            g[r] = block_let(&column, "g", at);
+        }
+        winograd_column(&column, &half, g, add(d, mul(d, column_at, width), num(d, v)));
+        at = add(d, mul(d, row_at, WINOGRAD_TAPS * width), num(d, v));
+        winograd_row(&row, &half, at, t->lanes, u);
+        for (int64_t s = 0; s < WINOGRAD_IN; s++)
+            block_store(&row, d->b, add(d, base, num(d, s * step + v)), u[s], 1, NULL);
     }
+    block_for(b, j, num(d, 0), num(d, WINOGRAD_TAPS), 1, 1, block_end(&column));
+    block_for(b, i, num(d, 0), num(d, WINOGRAD_IN), 1, 1, block_end(&row));
 }
 
 /* U to the temporary: [panel][36][channel][width]. */
