@@ -82,6 +82,17 @@ bool is_entry(const AstFunction *f) {
     return true;
 }
 
+bool entry_has_dim(const Unit *unit, const AstFunction *f, const char *name) {
+    for (uint32_t i = 0; i < f->params; i++) {
+        if (!f->param[i].type || f->param[i].value) continue;
+        const AstType *type = unit_type(unit, f->param[i].type);
+        for (uint32_t k = 0; k < type->dim.count; k++)
+            if (type->dim.at[k]->kind == AST_name && !strcmp(type->dim.at[k]->text, name))
+                return true;
+    }
+    return false;
+}
+
 /* A call brings one size: `*at_run_time` is the dimension that has it, NULL for none yet. */
 static bool bind_most(Elab *e, Env *env, const Binding *b, const Ast *dim,
                       const char **at_run_time) {

@@ -43,6 +43,8 @@ Elab entry_elab(Loaded *loaded, Module *module);
 Run *run_new(Elab *e, Models *models);
 Func *run_finish(Elab *e, Run *run, const char *name);
 bool is_entry(const AstFunction *function);
+/* Whether an input that a call brings has the dimension `name`. */
+bool entry_has_dim(const Unit *unit, const AstFunction *function, const char *name);
 /* *init, where it is wanted: what gives the entry's state its first values. */
 Func *entry_build(Loaded *loaded, const AstFunction *function, Func **init);
 

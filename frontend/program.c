@@ -36,6 +36,15 @@ Program *program_load_text(Arena *arena, Diag *diag, const char *path, const cha
     return &l->program;
 }
 
+bool program_has_dim(const Program *program, const char *name) {
+    const Loaded *l = (const Loaded *)program;
+    for (uint32_t i = 0; i < l->unit->entries.count; i++) {
+        const AstFunction *f = l->unit->entries.at[i].function;
+        if (f && is_entry(f) && entry_has_dim(l->unit, f, name)) return true;
+    }
+    return false;
+}
+
 static const char *near_name(const Loaded *l, const char *name, bool trains) {
     uint32_t count = trains ? l->blocks.count : l->entries.count;
     const char **names = arena_array(l->arena, const char *, count + 1);

@@ -117,6 +117,9 @@ Program *program_load(Arena *arena, Diag *diag, const char *path,
 Program *program_load_text(Arena *arena, Diag *diag, const char *path, const char *text,
                            size_t length, const ProgramOptions *options);
 
+/* Whether a binding of `name` reaches an input of any entry. */
+bool program_has_dim(const Program *program, const char *name);
+
 /* Elaborates on demand: an entry by name (NULL: unknown or wrong, see diag), or a block.
  */
 const Entry *program_entry(Program *program, const char *name);

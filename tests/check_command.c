@@ -104,6 +104,8 @@ static const CommandLine lines[] = {
     {"bench add.graph --seconds 0.01", 0, "add", ""},
     {"bench add.graph --seconds 0.01 --cpu x86-64-v3", 0, "add", ""},
     {"bench add.graph --cpu i8086", 1, "", "no processor 'i8086'"},
+    {"emit graph good.tn twice --bind N=4 --bind M=4", 1, "",
+     "no entry has an input with a dimension `M`"},
     {"emit graph good.tn twice --bind N=four", 2, "", "--bind takes NAME=SIZE"},
 };
 

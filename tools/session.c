@@ -102,6 +102,18 @@ static const Entry *graph_entry(Session *s, const char *name) {
     return NULL;
 }
 
+/* A size for a dimension that no input has would change nothing. */
+static Status check_bindings(Session *s) {
+    for (uint32_t i = 0; i < s->settings.bindings; i++) {
+        const char *name = s->settings.binding[i].name;
+        if (program_has_dim(s->program, name)) continue;
+        diag_error(&s->diag, (Span){0}, "no entry has an input with a dimension `%s`",
+                   name);
+        diag_hint(&s->diag, "a training block takes its sizes from its data");
+    }
+    return s->diag.errors ? STATUS_INPUT : STATUS_OK;
+}
+
 Status session_load(Session *s, SessionData data, const Binding *more, uint32_t count) {
     const SessionSettings *o = &s->settings;
     Binding *binding = arena_array(&s->arena, Binding, o->bindings + count + 1);
@@ -126,7 +138,7 @@ Status session_load(Session *s, SessionData data, const Binding *more, uint32_t 
     s->program = program_load_text(&s->arena, &s->diag, s->path, s->settings.text,
                                    s->settings.length, &s->program_options);
     s->spent.frontend = seconds_now() - start;
-    return s->program ? STATUS_OK : STATUS_INPUT;
+    return s->program ? check_bindings(s) : STATUS_INPUT;
 }
 
 void session_want(Session *s, Func *func) {
