@@ -101,6 +101,11 @@ static void sync_folder(const char *path) {
     close(folder);
 }
 
+bool path_ends(const char *path, const char *end) {
+    size_t length = strlen(path), tail = strlen(end);
+    return length > tail && !strcmp(path + length - tail, end);
+}
+
 /* A thread writes one file at a time, so its number names the new one. */
 bool file_replace(const char *path, const Piece *piece, uint32_t pieces, char *message) {
     char fresh[PATH_MAX];

@@ -20,6 +20,7 @@ typedef struct Bytes {
 
 bool file_read(const char *path, Bytes *out, char *message);
 bool file_exists(const char *path);
+bool path_ends(const char *path, const char *end); /* in ".npz", behind a name */
 void bytes_free(Bytes *bytes);
 
 /* One piece of a file that is written. */

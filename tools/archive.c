@@ -63,9 +63,7 @@ void archive_free(Archive *archive) {
 
 bool archive_write(const char *path, const SafeTensor *tensor, uint32_t count,
                    const char *training, char *message) {
-    size_t length = strlen(path);
-    if (length > 4 && !strcmp(path + length - 4, ".npz"))
-        return npz_write(path, tensor, count, training, message);
+    if (path_ends(path, ".npz")) return npz_write(path, tensor, count, training, message);
     json_t *meta = NULL;
     if (training) meta = json_pack("{s:s, s:s}", "training", training, "format", "tenon");
     bool ok = training && !meta ? fail(message, "memory ended")

@@ -189,11 +189,6 @@ static void print_tensor(const char *name, const Tensor *tensor) {
     tensor_free(&wide);
 }
 
-static bool ends_with(const char *path, const char *end) {
-    size_t length = strlen(path), tail = strlen(end);
-    return length > tail && !strcmp(path + length - tail, end);
-}
-
 /* All results under their names. */
 static Status write_archive(Run *run, const char *path) {
     char message[MESSAGE_BYTES];
@@ -209,14 +204,14 @@ static Status write_archive(Run *run, const char *path) {
 static Status write_outputs(Run *run) {
     const char *path = run->session->options->out;
     char message[MESSAGE_BYTES], file[PATH_MAX];
-    if (path && ends_with(path, ".npz")) return write_archive(run, path);
+    if (path && path_ends(path, ".npz")) return write_archive(run, path);
     for (uint32_t i = 0; i < run->outputs; i++) {
         if (!path) {
             print_tensor(run->out_port[i]->name, &run->out[i]);
             continue;
         }
         size_t stem = strlen(path);
-        if (ends_with(path, ".npy")) stem -= 4;
+        if (path_ends(path, ".npy")) stem -= 4;
         snprintf(file, sizeof file, "%s", path);
         if (run->outputs > 1)
             snprintf(file, sizeof file, "%.*s.%s.npy", (int)stem, path,
