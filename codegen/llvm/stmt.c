@@ -102,18 +102,22 @@ static Nest nest_of(const Stmt *s) {
     return all;
 }
 
+/* Whether what is in a loop makes it one of those that are not worth a closer look. */
+static bool is_outer(Nest inside) {
+    enum { LONG = 64 };
+    return inside.depth >= 3 || (inside.depth == 2 && inside.longest >= LONG);
+}
+
 /* The counter's next value.  The freeze hides the step from loop strength reduction, which would
  * take half of the time of code generation to undo what the addresses of index.c are made for;
  * `nsw` keeps the freeze from being folded.  Few loops are worth its time: innermost ones, those
  * around few rounds of others, and with few registers all whose tiles are short. */
 static Value step_hidden(const Emitter *e, const Loop *loop, Value counter,
                          int64_t step) {
-    enum { LONG = 64 };
-    Nest nest = nest_of(loop->body);
-    bool outer = nest.depth >= 3 || (nest.depth == 2 && nest.longest >= LONG);
+    bool outer = e->target->registers > 16 && is_outer(nest_of(loop->body));
     Value now = LLVMBuildFreeze(e->builder, counter, ""), by = index_const(e, step);
-    return outer && e->target->registers > 16 ? LLVMBuildNSWAdd(e->builder, now, by, "")
-                                              : LLVMBuildAdd(e->builder, now, by, "");
+    return outer ? LLVMBuildNSWAdd(e->builder, now, by, "")
+                 : LLVMBuildAdd(e->builder, now, by, "");
 }
 
 /* do { copies } while ((i += step * copies) < end), entered only where begin < end; gives
